@@ -1,0 +1,39 @@
+import type { Snapshot } from './snapshot.ts';
+
+/** What a worker is started with (`workerData`). */
+export interface WorkerStart {
+	/** 0 to `workers` - 1; a replacement takes the number of the worker that died. */
+	readonly worker: number;
+	readonly workers: number;
+	readonly memory: ScoreboardMemory;
+	/** Seed of this worker's randomness. */
+	readonly seed: number;
+}
+
+/** The scoreboard's shared buffers, as posted between threads; it only grows. */
+export interface ScoreboardMemory {
+	/** Slot pages, see `shared/layout.ts`. */
+	readonly pages: readonly SharedArrayBuffer[];
+	/** Client tables by number (`PerClientLimits.table`). */
+	readonly clientTables: readonly SharedArrayBuffer[];
+	/** One record ring per worker. */
+	readonly rings: readonly SharedArrayBuffer[];
+}
+
+/** Main thread to worker. */
+export type ToWorker =
+	/** Swap to this snapshot: open the listeners it adds, close those it no longer has, drain what it removed. */
+	| { readonly type: 'snapshot'; readonly snapshot: Snapshot; readonly memory: ScoreboardMemory }
+	/** Stop accepting for good; sessions may go on until `untilNs`. Answered by `idle` when none is left. */
+	| { readonly type: 'stop'; readonly untilNs: number }
+	/** Close every session at once with outcome `shutdown`, then answer `idle`. */
+	| { readonly type: 'close-all' };
+
+/** Worker to main thread. */
+export type FromWorker =
+	/** The snapshot is in force; `failures` names the addresses that could not be opened, ready to print. */
+	| { readonly type: 'applied'; readonly snapshot: number; readonly failures: readonly string[] }
+	/** No session of this worker holds that snapshot any more. */
+	| { readonly type: 'released'; readonly snapshot: number }
+	/** After `stop` or `close-all`: accepting has ended and the last session is over. */
+	| { readonly type: 'idle' };

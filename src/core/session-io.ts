@@ -1,0 +1,90 @@
+import type { Endpoint, IpAddress } from './address.ts';
+import type { ConnectFailure, Outcome, RefusalManner } from './outcome.ts';
+import type { BackendSnapshot, PoolSnapshot } from './snapshot.ts';
+import type { Side } from './units.ts';
+
+/** What is known of a client connection when it is accepted. */
+export interface AcceptedFacts {
+	/** Index into `Snapshot.listeners`. */
+	readonly listener: number;
+	/** The socket's remote end; address null on a unix-domain socket. */
+	readonly peer: Endpoint;
+	/** The socket's own end. */
+	readonly local: Endpoint;
+}
+
+/**
+ * What an engine tells a session. Every event carries `nowNs` as an argument of `Session.handle`.
+ * An engine reports each fact once, in the order in which it became known.
+ */
+export type SessionEvent =
+	/** First event of every session. */
+	| { readonly type: 'accepted' }
+	/** The client sent its first byte before the relay began. */
+	| { readonly type: 'early-bytes' }
+	/** A side sent FIN and all its bytes have been read. */
+	| { readonly type: 'eof'; readonly side: Side }
+	/** A side was reset, or failed in a way that amounts to it. */
+	| { readonly type: 'reset'; readonly side: Side }
+	| { readonly type: 'connected' }
+	| { readonly type: 'connect-failed'; readonly cause: ConnectFailure; readonly code: string }
+	/** First byte from a side in the relay. */
+	| { readonly type: 'first-byte'; readonly side: Side }
+	/** All that was read from the other side has been taken by the kernel for this side; only after `flush`. */
+	| { readonly type: 'flushed'; readonly side: Side }
+	/** Both sides sent FIN, both got it, nothing is left to write. */
+	| { readonly type: 'relay-ended' }
+	/** `Session.deadlineNs` has passed. */
+	| { readonly type: 'deadline' }
+	/** The session may go on until `untilNs`, then ends with `outcome`. A later one only shortens. */
+	| { readonly type: 'drain'; readonly untilNs: number; readonly outcome: 'drained' | 'shutdown' }
+	/** End now. */
+	| { readonly type: 'kill'; readonly outcome: 'drained' | 'shutdown' | 'internal-error' };
+
+/**
+ * What a session asks of its engine, in order. A step adds a few of these to the engine's list.
+ * After `close` the session is over: the engine forgets it and sends no more events.
+ */
+export type SessionAction =
+	/** Answer the client's refusal in this manner; a `close` follows at once, or later when held. */
+	| { readonly type: 'hold' }
+	/** Open a connection to the backend. One at a time. */
+	| { readonly type: 'connect'; readonly pool: PoolSnapshot; readonly backend: BackendSnapshot }
+	/** Drop the pending connect without a trace; no event follows for it. */
+	| { readonly type: 'cancel-connect' }
+	/** Move bytes both ways; what the client sent early goes first. */
+	| { readonly type: 'relay' }
+	/** Send FIN to this side once all that was read for it is written. The other direction goes on. */
+	| { readonly type: 'shutdown'; readonly side: Side }
+	/** Read no more from either side; report `flushed` when what was read for this side is written. */
+	| { readonly type: 'flush'; readonly side: Side }
+	/** Close what is open of both sockets: FIN after what was written, or RST. Always the last action. */
+	| { readonly type: 'close'; readonly manner: 'fin' | 'reset' };
+
+/**
+ * What an engine measures while relaying. One object (or view) per session, written by the engine,
+ * read by the session when a deadline passes and when it ends; nothing is called per chunk.
+ */
+export interface RelayMeter {
+	readonly uploadBytes: number;
+	readonly downloadBytes: number;
+	/** Monotonic time of the last byte read from either side; 0 before the first. */
+	readonly lastByteNs: number;
+}
+
+/** What the admission stage found out about the client; null country or region: unknown. */
+export interface ClientIdentity {
+	readonly client: Endpoint;
+	readonly country: string | null;
+	readonly region: number | null;
+}
+
+/** A refusal decided by policy. `detail` says which limit or rule, e.g. `listener game: 500/s`. */
+export interface RefusalDecision {
+	readonly outcome: Outcome;
+	readonly manner: RefusalManner;
+	readonly holdForMs: number;
+	readonly detail: string;
+}
+
+export type { IpAddress };

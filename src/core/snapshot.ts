@@ -1,0 +1,181 @@
+import type { SocketTarget } from './address.ts';
+import type { RefusalManner } from './outcome.ts';
+
+/**
+ * Everything the data plane needs to decide, built whole by the control plane, never changed, and
+ * structured-cloneable: plain objects, Maps, Sets and typed arrays (the large ones on shared memory).
+ * What changes by the second lives in the scoreboard; a snapshot names its place there by `SlotRef`.
+ */
+export interface Snapshot {
+	/** Counts up from 1 with every reload. */
+	readonly id: number;
+	readonly process: ProcessSnapshot;
+	readonly geo: GeoSnapshot;
+	readonly regions: readonly RegionSnapshot[];
+	readonly listeners: readonly ListenerSnapshot[];
+	readonly pools: readonly PoolSnapshot[];
+	readonly accessLog: 'all' | 'errors' | 'none';
+	readonly drainMs: number;
+}
+
+/** A place on the scoreboard. A holding or release with an old generation changes nothing. */
+export interface SlotRef {
+	readonly index: number;
+	readonly generation: number;
+}
+
+/** At most `count` accepted in any `windowMs`. */
+export interface RateLimit {
+	readonly count: number;
+	readonly windowMs: number;
+	/** As written, e.g. `5/10s`. */
+	readonly text: string;
+}
+
+/** What is limited by connections and rates; `maxConnections` null means no cap. At most `MAX_RATES` rates. */
+export interface Limited {
+	readonly slot: SlotRef;
+	readonly maxConnections: number | null;
+	readonly rates: readonly RateLimit[];
+}
+
+/** How many rates one place may have; all must hold. */
+export const MAX_RATES = 4;
+
+export interface ProcessSnapshot extends Limited {}
+
+/**
+ * Networks as disjoint sorted ranges for binary search; where networks nest, the most specific one's
+ * index stands. `v4`: triples (first, last, index). `v6`: nine words (first a b c d, last a b c d, index).
+ */
+export interface NetworkTable {
+	readonly v4: Uint32Array;
+	readonly v6: Uint32Array;
+	/** The networks as written, by index. */
+	readonly names: readonly string[];
+}
+
+export interface GeoSnapshot {
+	/** `embedded` is geoip-lite's country data. */
+	readonly database: 'embedded';
+	readonly overrides: NetworkTable;
+	/** Country of each override, by the index in `overrides`. */
+	readonly overrideCountries: readonly string[];
+	/** Index into `Snapshot.regions` by country: the first region in file order that has it. */
+	readonly regionOfCountry: ReadonlyMap<string, number>;
+}
+
+export interface RegionSnapshot extends Limited {
+	readonly index: number;
+	readonly name: string;
+}
+
+/** One condition set: any of the networks, countries or regions. Absent kinds are null. */
+export interface AccessList {
+	readonly networks: NetworkTable | null;
+	readonly countries: ReadonlySet<string> | null;
+	/** Indexes into `Snapshot.regions`. */
+	readonly regions: ReadonlySet<number> | null;
+}
+
+/** Deny beats allow; `allow` null lets everyone in that `deny` does not name. */
+export interface AccessRules {
+	readonly allow: AccessList | null;
+	readonly deny: AccessList | null;
+	readonly action: RefusalManner;
+	readonly holdForMs: number;
+}
+
+export interface PerClientLimits {
+	readonly maxConnections: number | null;
+	readonly rates: readonly RateLimit[];
+	readonly prefixV4: number;
+	readonly prefixV6: number;
+	readonly action: RefusalManner;
+	readonly holdForMs: number;
+	readonly tableSize: number;
+	/** Which client table of the scoreboard. Kept over a reload while the listener and the size stay. */
+	readonly table: number;
+}
+
+export interface ListenerTimeouts {
+	/** No byte either way for so long ends the session; null: never. */
+	readonly idleMs: number | null;
+	/** After one side's FIN, no byte the other way for so long. */
+	readonly halfCloseMs: number | null;
+	readonly maxDurationMs: number | null;
+}
+
+export interface KeepAlive {
+	readonly idleMs: number;
+	readonly intervalMs: number;
+	readonly count: number;
+}
+
+/** One address of a listener. `port` is real: the control plane has resolved 0 before a worker sees it. */
+export interface BindSnapshot {
+	readonly target: SocketTarget;
+	/** True where an IPv6 wildcard must leave IPv4 to another listener. */
+	readonly v6Only: boolean;
+}
+
+export interface ListenerSnapshot extends Limited {
+	readonly index: number;
+	readonly name: string;
+	readonly binds: readonly BindSnapshot[];
+	readonly access: AccessRules | null;
+	readonly perClient: PerClientLimits | null;
+	readonly timeouts: ListenerTimeouts;
+	readonly keepAlive: KeepAlive;
+	readonly routes: readonly RouteSnapshot[];
+}
+
+/** All kinds that are not null must hold; the values of one kind are alternatives. */
+export interface RouteMatch {
+	readonly countries: ReadonlySet<string> | null;
+	readonly regions: ReadonlySet<number> | null;
+	readonly networks: NetworkTable | null;
+}
+
+export interface RouteSnapshot {
+	/** Its number, counted from 1, as text; what records show. */
+	readonly name: string;
+	readonly match: RouteMatch;
+	/** Indexes into `Snapshot.pools`, in order of preference. */
+	readonly pools: readonly number[];
+}
+
+export const BALANCE_ALGORITHMS = ['round-robin', 'least-connections', 'random', 'first', 'ip-hash'] as const;
+export type BalanceAlgorithm = (typeof BALANCE_ALGORITHMS)[number];
+
+export interface RetryPolicy {
+	/** Tries after the first. */
+	readonly attempts: number;
+	readonly backoffMs: number;
+	readonly maxBackoffMs: number;
+}
+
+export interface PoolSnapshot {
+	readonly index: number;
+	readonly name: string;
+	readonly slot: SlotRef;
+	readonly balance: BalanceAlgorithm;
+	readonly connectTimeoutMs: number;
+	/** Local address of upstream connections; null lets the kernel choose. */
+	readonly sourceAddress: string | null;
+	readonly retries: RetryPolicy;
+	readonly backends: readonly BackendSnapshot[];
+}
+
+export interface BackendSnapshot extends Limited {
+	/** Place in `PoolSnapshot.backends`. */
+	readonly index: number;
+	/** As configured, or the address; `name/address` where a host name gave several. Hashing uses it. */
+	readonly name: string;
+	/** Already resolved: `host` is an IP address. */
+	readonly target: SocketTarget;
+	/** 0 takes no new sessions. */
+	readonly weight: number;
+	/** Used only when no other backend of the pool is open. */
+	readonly backup: boolean;
+}

@@ -1,0 +1,12 @@
+/** Conversion constants. Durations carry their unit in the name: `...Ns` (monotonic or length), `...Ms`. */
+export const NS_PER_MS = 1_000_000;
+export const NS_PER_SECOND = 1_000_000_000;
+export const MS_PER_SECOND = 1_000;
+
+/** What a client sends to a backend is `upload`, what a backend sends to a client is `download`. */
+export type Direction = 'upload' | 'download';
+
+/** The two ends of a session. */
+export type Side = 'client' | 'backend';
+
+export const otherSide = (side: Side): Side => (side === 'client' ? 'backend' : 'client');
