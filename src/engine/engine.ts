@@ -1,0 +1,57 @@
+import type { Clock } from '../core/ports.ts';
+import type { LogEvent } from '../core/record.ts';
+import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
+import type { SlotRef, Snapshot } from '../core/snapshot.ts';
+
+/** What an engine needs of a session; `session/session.ts` is the one that ships. */
+export interface EngineSession {
+	/** Answers one event at once: appends its actions to `out`, in order. */
+	handle(event: SessionEvent, nowNs: number, out: SessionAction[]): void;
+	/** Absolute, monotonic; Infinity for none. Read by the engine after every `handle`. */
+	readonly deadlineNs: number;
+	/** True after a `close` action. */
+	readonly over: boolean;
+	/** The backend it holds a place of, or null. */
+	readonly backendSlot: SlotRef | null;
+}
+
+/** What a worker gives its engine; `S` is the session type that `createSession` makes. */
+export interface EngineOptions<S extends EngineSession = EngineSession> {
+	/** 0 to `workers` - 1. */
+	readonly worker: number;
+	readonly workers: number;
+	readonly clock: Clock;
+	/** `facts.listener` is an index into the snapshot last given to `apply`. */
+	createSession(facts: AcceptedFacts, meter: RelayMeter): S;
+	/** The session is over and its sockets are closing; the engine has forgotten it. */
+	onSessionOver(session: S): void;
+	/** Once, after `stopAccepting`: no session is left and all their last bytes are written. May come from inside `stopAccepting`. */
+	onIdle(): void;
+	log(event: LogEvent): void;
+}
+
+/**
+ * The shell around the sessions of one worker: it owns the sockets, turns what happens on them into
+ * session events and carries session actions out. It decides nothing.
+ */
+export interface Engine<S extends EngineSession = EngineSession> {
+	/**
+	 * Make this snapshot's binds the open listeners: those it adds are opened, those it no longer has stop
+	 * accepting, those that stay are not touched. Sessions of a removed listener go on.
+	 * Accepted connections are numbered by this snapshot from the moment of the call, before the promise
+	 * resolves, so the caller's own `createSession` context must be swapped first, in the same turn.
+	 * Never rejects: it resolves to one message for each address that could not be opened, ready to print
+	 * (`listener game: cannot bind 0.0.0.0:7000: address in use`); a failed address is tried again at the next call.
+	 */
+	apply(snapshot: Snapshot): Promise<readonly string[]>;
+	/** Close all listeners for good; sessions go on. */
+	stopAccepting(): void;
+	/** The live ones, oldest first; one that ends meanwhile is skipped. */
+	sessions(): Iterable<S>;
+	/** Give an event to every live session that `which` picks (absent: all). For `drain` and `kill`. */
+	broadcast(event: SessionEvent, which?: (session: S) => boolean): void;
+	/** End everything now without another word to the sessions: sockets are destroyed, timers cleared. */
+	destroy(): void;
+}
+
+export type EngineFactory = <S extends EngineSession>(options: EngineOptions<S>) => Engine<S>;
