@@ -1,5 +1,5 @@
-import type { Endpoint, IpAddress } from './address.ts';
-import type { ConnectFailure, Outcome, RefusalManner } from './outcome.ts';
+import type { Endpoint } from './address.ts';
+import type { ConnectFailure } from './outcome.ts';
 import type { BackendSnapshot, PoolSnapshot } from './snapshot.ts';
 import type { Side } from './units.ts';
 
@@ -28,22 +28,27 @@ export type SessionEvent =
 	| { readonly type: 'reset'; readonly side: Side }
 	| { readonly type: 'connected' }
 	| { readonly type: 'connect-failed'; readonly cause: ConnectFailure; readonly code: string }
-	/** First byte from a side in the relay. */
-	| { readonly type: 'first-byte'; readonly side: Side }
 	/** All that was read from the other side has been taken by the kernel for this side; only after `flush`. */
 	| { readonly type: 'flushed'; readonly side: Side }
 	/** Both sides sent FIN, both got it, nothing is left to write. */
 	| { readonly type: 'relay-ended' }
 	/** `Session.deadlineNs` has passed. */
 	| { readonly type: 'deadline' }
+	/** Too many clients are held unanswered; this one, the oldest, has to go. */
+	| { readonly type: 'evict' }
 	/** The session may go on until `untilNs`, then ends with `outcome`. A later one only shortens. */
 	| { readonly type: 'drain'; readonly untilNs: number; readonly outcome: 'drained' | 'shutdown' }
+	/**
+	 * Last event of every session, owed after `close`: the backend's socket is closed (at once when there
+	 * was none). Only now are places given back, so that a cap holds at the backend itself, too.
+	 */
+	| { readonly type: 'closed' }
 	/** End now. */
 	| { readonly type: 'kill'; readonly outcome: 'drained' | 'shutdown' | 'internal-error' };
 
 /**
  * What a session asks of its engine, in order. A step adds a few of these to the engine's list.
- * After `close` the session is over: the engine forgets it and sends no more events.
+ * After `close` only `closed` follows; the session is over then and the engine forgets it.
  */
 export type SessionAction =
 	/** Answer the client's refusal in this manner; a `close` follows at once, or later when held. */
@@ -71,20 +76,3 @@ export interface RelayMeter {
 	/** Monotonic time of the last byte read from either side; 0 before the first. */
 	readonly lastByteNs: number;
 }
-
-/** What the admission stage found out about the client; null country or region: unknown. */
-export interface ClientIdentity {
-	readonly client: Endpoint;
-	readonly country: string | null;
-	readonly region: number | null;
-}
-
-/** A refusal decided by policy. `detail` says which limit or rule, e.g. `listener game: 500/s`. */
-export interface RefusalDecision {
-	readonly outcome: Outcome;
-	readonly manner: RefusalManner;
-	readonly holdForMs: number;
-	readonly detail: string;
-}
-
-export type { IpAddress };

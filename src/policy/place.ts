@@ -1,0 +1,182 @@
+import type { IpAddress } from '../core/address.ts';
+import { CONTENDED, type Desk, type Health, TAKEN } from '../core/desk.ts';
+import type { BackendSnapshot, ListenerSnapshot, PoolSnapshot, RouteSnapshot } from '../core/snapshot.ts';
+import { type BalanceView, NONE } from './balancing/contract.ts';
+import type { Trace } from './trace.ts';
+import { at, type World } from './world.ts';
+
+/** Where a session goes; its place at the backend is taken. */
+export interface Placement {
+	readonly pool: PoolSnapshot;
+	readonly backend: BackendSnapshot;
+}
+
+/** `full`: usable backends, none with room. `down`: none usable. */
+export type PoolVerdict = 'full' | 'down';
+
+/** No place: `full` when any pool of the route was, else `down`. */
+export interface NoPlace {
+	readonly verdict: PoolVerdict;
+	/** The first pool with that verdict; null when the route names no pool. */
+	readonly pool: PoolSnapshot | null;
+}
+
+export const isPlacement = (result: Placement | NoPlace): result is Placement => 'backend' in result;
+
+/** The client's side of a choice. */
+export interface PlaceRequest {
+	readonly listener: ListenerSnapshot;
+	readonly address: IpAddress | null;
+	/** Backends that failed this session before: another one comes first. */
+	readonly tried: readonly BackendSnapshot[];
+}
+
+/**
+ * Backends are looked at in tiers, the first tier with any member decides: primaries that are up,
+ * primaries not yet probed, then backups likewise. Backups also serve when the primaries have no room.
+ */
+const TIERS: readonly { readonly backup: boolean; readonly health: Health }[] = [
+	{ backup: false, health: 'up' },
+	{ backup: false, health: 'unknown' },
+	{ backup: true, health: 'up' },
+	{ backup: true, health: 'unknown' },
+];
+
+/** How often a choice is made again because another worker changed what it rested on. */
+const MAX_CONTENTION = 8;
+
+/**
+ * Picks and takes a backend: the route's pools in order, the next one when the one before is full or
+ * down (spill). A backend that failed this session is used again only when no other is open.
+ */
+export function takePlacement(
+	world: World,
+	route: RouteSnapshot,
+	request: PlaceRequest,
+	desk: Desk,
+	nowNs: number,
+	trace: Trace | null,
+): Placement | NoPlace {
+	const fresh = tryPools(world, route, request, desk, nowNs, trace);
+	if (isPlacement(fresh) || request.tried.length === 0) return fresh;
+	return tryPools(world, route, { ...request, tried: [] }, desk, nowNs, trace);
+}
+
+function tryPools(
+	world: World,
+	route: RouteSnapshot,
+	request: PlaceRequest,
+	desk: Desk,
+	nowNs: number,
+	trace: Trace | null,
+): Placement | NoPlace {
+	let firstFull: PoolSnapshot | null = null;
+	let firstDown: PoolSnapshot | null = null;
+	for (const index of route.pools) {
+		const pool = at(world.snapshot.pools, index);
+		const result = new PoolChoice(world, pool, request, nowNs).take(desk, trace);
+		if (typeof result !== 'string') return { pool, backend: result };
+		if (result === 'full') firstFull ??= pool;
+		else firstDown ??= pool;
+		trace?.note('balance', `pool ${pool.name} is ${result}: ${spillText(route, index)}`);
+	}
+	if (firstFull !== null) return { verdict: 'full', pool: firstFull };
+	return { verdict: 'down', pool: firstDown };
+}
+
+const spillText = (route: RouteSnapshot, index: number): string =>
+	route.pools.at(-1) === index ? 'no further pool on this route' : 'spill to the next pool';
+
+/** One pool as the balancer sees it; built per choice, so that nothing outlives it. */
+class PoolChoice implements BalanceView {
+	readonly size: number;
+	readonly key: IpAddress | null;
+	readonly keySeed: number;
+	private readonly world: World;
+	private readonly pool: PoolSnapshot;
+	private readonly tried: readonly BackendSnapshot[];
+	private readonly nowNs: number;
+	private tier = 0;
+
+	constructor(world: World, pool: PoolSnapshot, request: PlaceRequest, nowNs: number) {
+		this.world = world;
+		this.pool = pool;
+		this.size = pool.backends.length;
+		this.key = request.address;
+		this.keySeed = world.keySeedOf(request.listener);
+		this.tried = request.tried;
+		this.nowNs = nowNs;
+	}
+
+	take(desk: Desk, trace: Trace | null): BackendSnapshot | PoolVerdict {
+		let verdict: PoolVerdict = 'down';
+		let decided: boolean | null = null;
+		for (this.tier = 0; this.tier < TIERS.length; this.tier++) {
+			const { backup, health } = at(TIERS, this.tier);
+			if (decided === backup || !this.hasMember()) continue;
+			decided = backup;
+			verdict = 'full';
+			const backend = this.takeFromTier(desk);
+			if (backend === null) continue;
+			if (trace !== null) this.explainChoice(backend, health, trace);
+			return backend;
+		}
+		return verdict;
+	}
+
+	private takeFromTier(desk: Desk): BackendSnapshot | null {
+		const balance = this.world.balancerOf(this.pool);
+		for (let round = 0; ; round++) {
+			const index = balance(this);
+			if (index === NONE) return null;
+			const backend = at(this.pool.backends, index);
+			const watched = this.pool.balance === 'least-connections' && round < MAX_CONTENTION;
+			const expected = watched ? this.active(index) : -1;
+			const result = desk.take('backend', backend, this.nowNs, expected);
+			if (result === TAKEN) return backend;
+			if (result !== CONTENDED && round >= MAX_CONTENTION + this.size) return null;
+		}
+	}
+
+	private hasMember(): boolean {
+		return this.pool.backends.some((_, index) => this.inTier(index));
+	}
+
+	private inTier(index: number): boolean {
+		const backend = at(this.pool.backends, index);
+		const { backup, health } = at(TIERS, this.tier);
+		return (
+			backend.backup === backup &&
+			backend.weight > 0 &&
+			this.world.live.health(backend.slot) === health &&
+			!this.tried.includes(backend)
+		);
+	}
+
+	open(index: number): boolean {
+		return this.inTier(index) && this.world.live.hasRoom(at(this.pool.backends, index), this.nowNs);
+	}
+
+	weight(index: number): number {
+		return at(this.pool.backends, index).weight;
+	}
+
+	active(index: number): number {
+		return this.world.live.active(at(this.pool.backends, index).slot);
+	}
+
+	nextTurn(): number {
+		return this.world.live.nextTurn(this.pool.slot);
+	}
+
+	random(): number {
+		return this.world.rng();
+	}
+
+	private explainChoice(backend: BackendSnapshot, health: Health, trace: Trace): void {
+		const open = this.pool.backends.filter((_, index) => this.open(index)).length;
+		const kind = backend.backup ? 'backup backends' : 'backends';
+		trace.note('balance', `pool ${this.pool.name}: ${open} of ${this.size} open (${kind}, ${health})`);
+		trace.note('balance', `${this.pool.balance} picks ${this.pool.name}/${backend.name}, weight ${backend.weight}`);
+	}
+}

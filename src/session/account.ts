@@ -1,0 +1,54 @@
+import type { Outcome } from '../core/outcome.ts';
+import type { RelayMeter } from '../core/session-io.ts';
+import type { SlotRef } from '../core/snapshot.ts';
+import { NS_PER_MS } from '../core/units.ts';
+import type { SessionContext } from './context.ts';
+import type { Journal } from './journal.ts';
+
+/** The last stage: one access record, and the totals of every place the session passed. */
+export function account(
+	context: SessionContext,
+	journal: Journal,
+	meter: RelayMeter,
+	outcome: Outcome,
+	detail: string | null,
+	nowNs: number,
+): void {
+	context.tally.ended(placesOf(journal), meter.uploadBytes, meter.downloadBytes);
+	const { accessLog } = context.world.snapshot;
+	if (accessLog === 'none' || (accessLog === 'errors' && outcome === 'completed')) return;
+	const { peer } = journal.facts;
+	context.records.access({
+		timeMs: context.clock.wallMs(),
+		listener: journal.listener.name,
+		peer: peer.address,
+		peerPort: peer.port,
+		client: peer.address,
+		clientPort: peer.port,
+		country: journal.country,
+		region: journal.region?.name ?? null,
+		sni: null,
+		alpn: null,
+		route: journal.route?.name ?? null,
+		pool: journal.pool?.name ?? null,
+		backend: journal.backend?.name ?? null,
+		attempts: journal.attempts,
+		queuedMs: null,
+		connectMs: journal.connectNs === null ? null : journal.connectNs / NS_PER_MS,
+		durationMs: (nowNs - journal.acceptedNs) / NS_PER_MS,
+		uploadBytes: meter.uploadBytes,
+		downloadBytes: meter.downloadBytes,
+		throttledMs: 0,
+		tls: null,
+		outcome,
+		detail,
+	});
+}
+
+function placesOf(journal: Journal): readonly SlotRef[] {
+	const places = [journal.listener.slot];
+	if (journal.region !== null) places.push(journal.region.slot);
+	if (journal.pool !== null) places.push(journal.pool.slot);
+	if (journal.backend !== null) places.push(journal.backend.slot);
+	return places;
+}

@@ -1,0 +1,29 @@
+import type { Desk } from '../core/desk.ts';
+import type { Clock, RecordSink } from '../core/ports.ts';
+import type { SlotRef } from '../core/snapshot.ts';
+import type { World } from '../policy/world.ts';
+import type { HeldClients } from './held.ts';
+
+/** A session's desk: also gives back at once whatever the session still holds. */
+export interface SessionDesk extends Desk {
+	releaseAll(): void;
+}
+
+/** Running totals by place; each worker writes its own. */
+export interface Tally {
+	/** A connect to this backend was tried and came out so. */
+	connect(backend: SlotRef, ok: boolean): void;
+	/** A session ended that had been counted at these places. */
+	ended(places: readonly SlotRef[], uploadBytes: number, downloadBytes: number): void;
+}
+
+/** What a worker lends to each of its sessions. */
+export interface SessionContext {
+	/** The world of the newest snapshot; a session keeps the one it was accepted with. */
+	readonly world: World;
+	readonly clock: Pick<Clock, 'wallMs'>;
+	readonly records: RecordSink;
+	readonly tally: Tally;
+	readonly held: HeldClients;
+	openDesk(): SessionDesk;
+}

@@ -1,0 +1,36 @@
+/** Share of the process cap that may be held unanswered (`silent`, `tarpit`). */
+const HELD_SHARE = 0.01;
+
+/**
+ * The clients that one worker holds unanswered, oldest first. Each worker may hold its part of one
+ * percent of the process cap, at least one, so that holding never takes the room of those served.
+ */
+export class HeldClients {
+	private readonly limit: number;
+	private readonly evict: (session: object) => void;
+	private readonly sessions = new Set<object>();
+
+	/** `evict` brings the `evict` event to a session soon, but not within the call. */
+	constructor(processCap: number, workers: number, evict: (session: object) => void) {
+		this.limit = Math.max(1, Math.floor((processCap * HELD_SHARE) / workers));
+		this.evict = evict;
+	}
+
+	get size(): number {
+		return this.sessions.size;
+	}
+
+	add(session: object): void {
+		this.sessions.add(session);
+		if (this.sessions.size <= this.limit) return;
+		for (const oldest of this.sessions) {
+			this.sessions.delete(oldest);
+			this.evict(oldest);
+			return;
+		}
+	}
+
+	delete(session: object): void {
+		this.sessions.delete(session);
+	}
+}

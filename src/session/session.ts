@@ -1,0 +1,327 @@
+import type { Outcome } from '../core/outcome.ts';
+import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
+import type { ListenerSnapshot, RouteSnapshot, SlotRef } from '../core/snapshot.ts';
+import { otherSide, type Side } from '../core/units.ts';
+import { Admission, type RefusalDecision } from '../policy/admission.ts';
+import { isPlacement, type NoPlace, takePlacement } from '../policy/place.ts';
+import { backoffMs } from '../policy/retry.ts';
+import { findRoute } from '../policy/route.ts';
+import { at, type World } from '../policy/world.ts';
+import { account } from './account.ts';
+import { CANCEL_CONNECT, CLOSE_FIN, CLOSE_RESET, FLUSH, HOLD, RELAY, SHUTDOWN } from './actions.ts';
+import type { SessionContext, SessionDesk } from './context.ts';
+import { Journal } from './journal.ts';
+import { after, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
+
+/**
+ * Where a session is on its journey. `silent`: refused, held unanswered. `tarpit`: delayed before it is
+ * served. `backoff`: between two tries to connect. `flushing`: one side was reset, what it sent is still
+ * offered to the other. `closing`: ended, the sockets are not yet closed.
+ */
+export type SessionState =
+	| 'new'
+	| 'silent'
+	| 'tarpit'
+	| 'connecting'
+	| 'backoff'
+	| 'relaying'
+	| 'flushing'
+	| 'closing'
+	| 'over';
+
+/**
+ * One client connection from accept to account. Synchronous and without sockets, clock or timers: an
+ * engine feeds it events with the monotonic time and carries its actions out in order.
+ */
+export class Session {
+	/** When the engine has to send `deadline`; Infinity for never. Read after every `handle`. */
+	deadlineNs = NEVER;
+
+	private readonly context: SessionContext;
+	private readonly facts: AcceptedFacts;
+	private readonly meter: RelayMeter;
+	private readonly listener: ListenerSnapshot;
+	private readonly desk: SessionDesk;
+	private readonly journal: Journal;
+	private readonly admission: Admission;
+	private readonly limits: Limits;
+	/** Dropped when the relay begins, so that a long session does not keep an old snapshot alive. */
+	private world: World | null;
+	private route: RouteSnapshot | null = null;
+	private refusal: RefusalDecision | null = null;
+	private state: SessionState = 'new';
+	private clientEof = false;
+	private backendEof = false;
+	/** What the current state waits for; the limits stand beside it. */
+	private stateDeadlineNs = NEVER;
+	private resetSide: Side = 'client';
+	private outcome: Outcome = 'internal-error';
+	private detail: string | null = null;
+
+	constructor(context: SessionContext, facts: AcceptedFacts, meter: RelayMeter, nowNs: number) {
+		this.context = context;
+		this.facts = facts;
+		this.meter = meter;
+		this.world = context.world;
+		this.listener = at(context.world.snapshot.listeners, facts.listener);
+		this.desk = context.openDesk();
+		this.journal = new Journal(this.listener, facts, nowNs);
+		this.admission = new Admission(this.listener, facts.peer);
+		this.limits = new Limits(nowNs, this.listener.timeouts);
+	}
+
+	get over(): boolean {
+		return this.state === 'over';
+	}
+
+	get currentState(): SessionState {
+		return this.state;
+	}
+
+	/** The backend this session holds or tries; null before and between tries. */
+	get backendSlot(): SlotRef | null {
+		return this.state === 'backoff' ? null : (this.journal.backend?.slot ?? null);
+	}
+
+	/** The snapshot this session still decides by; null once it no longer needs one. */
+	get snapshotId(): number | null {
+		return this.world?.snapshot.id ?? null;
+	}
+
+	/** Takes one event and appends the actions it causes. After a `close` action only `closed` counts. */
+	handle(event: SessionEvent, nowNs: number, out: SessionAction[]): void {
+		if (this.state === 'over') return;
+		if (this.state !== 'closing') this.step(event, nowNs, out);
+		else if (event.type === 'closed') this.settle(nowNs);
+		this.deadlineNs = this.nextDeadlineNs();
+	}
+
+	private nextDeadlineNs(): number {
+		if (this.state === 'closing' || this.state === 'over') return NEVER;
+		if (this.state === 'flushing') return this.stateDeadlineNs;
+		return Math.min(this.stateDeadlineNs, this.limits.nextNs);
+	}
+
+	private step(event: SessionEvent, nowNs: number, out: SessionAction[]): void {
+		switch (event.type) {
+			case 'accepted':
+				if (this.state === 'new') this.admit(nowNs, out);
+				return;
+			case 'early-bytes':
+			case 'closed':
+				return;
+			case 'eof':
+				return this.onEof(event.side, nowNs, out);
+			case 'reset':
+				return this.onReset(event.side, nowNs, out);
+			case 'connected':
+				if (this.state === 'connecting') this.startRelay(nowNs, out);
+				return;
+			case 'connect-failed':
+				if (this.state === 'connecting') this.onConnectFailed(event.cause, event.code, nowNs, out);
+				return;
+			case 'flushed':
+				if (this.state === 'flushing') this.finishReset(out);
+				return;
+			case 'relay-ended':
+				if (this.state === 'relaying') this.end('completed', null, 'fin', out);
+				return;
+			case 'deadline':
+				return this.onDeadline(nowNs, out);
+			case 'evict':
+				if (this.state === 'silent' || this.state === 'tarpit') this.endHeld('too many held', out);
+				return;
+			case 'drain':
+				this.limits.drain(event.untilNs, event.outcome);
+				if (nowNs >= event.untilNs) this.onDeadline(nowNs, out);
+				return;
+			case 'kill':
+				return this.end(event.outcome, null, event.outcome === 'internal-error' ? 'reset' : 'fin', out);
+		}
+	}
+
+	// --- admit ---
+
+	private admit(nowNs: number, out: SessionAction[]): void {
+		const refusal = this.admission.run(this.liveWorld(), this.desk, nowNs, null);
+		this.journal.identify(this.admission, this.liveWorld().snapshot);
+		if (refusal === null) return this.findPlace(nowNs, out);
+		this.refuse(refusal, nowNs, out);
+	}
+
+	private refuse(refusal: RefusalDecision, nowNs: number, out: SessionAction[]): void {
+		this.refusal = refusal;
+		if (refusal.manner === 'close' || refusal.manner === 'reset') {
+			return this.end(refusal.outcome, refusal.detail, refusal.manner === 'close' ? 'fin' : 'reset', out);
+		}
+		this.state = refusal.manner;
+		this.stateDeadlineNs = after(nowNs, refusal.holdForMs);
+		out.push(HOLD);
+		this.context.held.add(this);
+	}
+
+	private endHeld(why: string, out: SessionAction[]): void {
+		const refusal = this.refusal;
+		if (refusal === null) return;
+		this.end(refusal.outcome, `${refusal.detail} (${why})`, 'reset', out);
+	}
+
+	// --- route, balance, connect ---
+
+	private findPlace(nowNs: number, out: SessionAction[]): void {
+		const world = this.liveWorld();
+		const { country, region } = this.admission;
+		const address = this.facts.peer.address;
+		this.route ??= findRoute(world.snapshot, this.listener, { address, country, region }, null);
+		if (this.route === null) return this.end('no-route', null, 'fin', out);
+		this.journal.route = this.route;
+		const request = { listener: this.listener, address, tried: this.journal.tried };
+		const result = takePlacement(world, this.route, request, this.desk, nowNs, null);
+		if (!isPlacement(result)) return this.endWithoutPlace(result, out);
+		this.state = 'connecting';
+		this.journal.connecting(result, nowNs);
+		this.stateDeadlineNs = after(nowNs, result.pool.connectTimeoutMs);
+		out.push({ type: 'connect', pool: result.pool, backend: result.backend });
+	}
+
+	/** A retry that finds no place ends with what the last connect died of. */
+	private endWithoutPlace(result: NoPlace, out: SessionAction[]): void {
+		const failed = this.journal.lastFailure;
+		if (failed !== null) return this.endConnectFailed(out);
+		const detail = result.pool === null ? null : `pool ${result.pool.name}`;
+		this.end(result.verdict === 'full' ? 'pool-full' : 'pool-down', detail, 'fin', out);
+	}
+
+	private onConnectFailed(
+		cause: 'refused' | 'timeout' | 'unreachable' | 'own-shortage',
+		code: string,
+		nowNs: number,
+		out: SessionAction[],
+	): void {
+		const { pool, backend } = this.journal;
+		if (pool === null || backend === null) return;
+		this.desk.release('backend');
+		if (cause !== 'own-shortage') this.context.tally.connect(backend.slot, false);
+		this.journal.connectFailed(cause, code);
+		this.state = 'backoff';
+		if (this.journal.attempts > pool.retries.attempts) return this.endConnectFailed(out);
+		this.stateDeadlineNs = after(nowNs, backoffMs(pool.retries, this.journal.attempts, this.liveWorld().rng()));
+	}
+
+	private endConnectFailed(out: SessionAction[]): void {
+		const failed = this.journal.lastFailure;
+		const outcome = failed?.cause === 'own-shortage' ? 'own-shortage' : 'connect-failed';
+		this.end(outcome, failed?.text ?? null, 'reset', out);
+	}
+
+	// --- relay ---
+
+	private startRelay(nowNs: number, out: SessionAction[]): void {
+		const { backend } = this.journal;
+		if (backend !== null) this.context.tally.connect(backend.slot, true);
+		this.journal.connected(nowNs);
+		this.world = null;
+		this.state = 'relaying';
+		out.push(RELAY);
+		if (this.clientEof) out.push(SHUTDOWN.backend);
+		this.stateDeadlineNs = after(nowNs, this.quietMs());
+	}
+
+	/** How long the relay may be without a byte. */
+	private quietMs(): number | null {
+		const { idleMs, halfCloseMs } = this.listener.timeouts;
+		return this.clientEof || this.backendEof ? halfCloseMs : idleMs;
+	}
+
+	private onEof(side: Side, nowNs: number, out: SessionAction[]): void {
+		if (this.state === 'silent') return this.endHeld('client left', out);
+		if (this.state === 'flushing') return;
+		if (side === 'client') this.clientEof = true;
+		else this.backendEof = true;
+		if (this.state !== 'relaying') return;
+		out.push(SHUTDOWN[otherSide(side)]);
+		this.journal.eofNs = nowNs;
+		this.stateDeadlineNs = after(nowNs, this.quietMs());
+	}
+
+	private onReset(side: Side, nowNs: number, out: SessionAction[]): void {
+		switch (this.state) {
+			case 'silent':
+				return this.endHeld('client left', out);
+			case 'relaying':
+				this.state = 'flushing';
+				this.resetSide = side;
+				this.stateDeadlineNs = after(nowNs, RESET_GRACE_MS);
+				out.push(FLUSH[otherSide(side)]);
+				return;
+			case 'flushing':
+				if (side !== this.resetSide) this.finishReset(out);
+				return;
+			default:
+				if (side === 'client') this.end('client-reset', null, 'reset', out);
+		}
+	}
+
+	private finishReset(out: SessionAction[]): void {
+		this.end(this.resetSide === 'client' ? 'client-reset' : 'backend-reset', null, 'reset', out);
+	}
+
+	// --- time ---
+
+	private onDeadline(nowNs: number, out: SessionAction[]): void {
+		const due = this.limits.due(nowNs);
+		if (due !== null && this.state !== 'flushing') return this.end(due, null, 'fin', out);
+		if (nowNs < this.stateDeadlineNs) return;
+		switch (this.state) {
+			case 'silent':
+				return this.endHeld('held', out);
+			case 'tarpit':
+				this.context.held.delete(this);
+				return this.admit(nowNs, out);
+			case 'connecting':
+				out.push(CANCEL_CONNECT);
+				return this.onConnectFailed('timeout', 'no answer in time', nowNs, out);
+			case 'backoff':
+				return this.findPlace(nowNs, out);
+			case 'relaying':
+				return this.onQuiet(nowNs, out);
+			case 'flushing':
+				return this.finishReset(out);
+		}
+	}
+
+	/** The quiet time may have begun anew since the deadline was set: bytes do not move deadlines. */
+	private onQuiet(nowNs: number, out: SessionAction[]): void {
+		const since = Math.max(this.meter.lastByteNs, this.journal.relayNs, this.journal.eofNs);
+		const until = after(since, this.quietMs());
+		if (nowNs < until) {
+			this.stateDeadlineNs = until;
+			return;
+		}
+		const halfClosed = this.clientEof || this.backendEof;
+		this.end(halfClosed ? 'half-close-timeout' : 'idle-timeout', null, 'fin', out);
+	}
+
+	// --- account ---
+
+	private end(outcome: Outcome, detail: string | null, manner: 'fin' | 'reset', out: SessionAction[]): void {
+		if (this.state === 'connecting') out.push(CANCEL_CONNECT);
+		if (this.state === 'silent' || this.state === 'tarpit') this.context.held.delete(this);
+		this.state = 'closing';
+		this.world = null;
+		this.outcome = outcome;
+		this.detail = detail;
+		out.push(manner === 'fin' ? CLOSE_FIN : CLOSE_RESET);
+	}
+
+	private settle(nowNs: number): void {
+		this.state = 'over';
+		this.desk.releaseAll();
+		account(this.context, this.journal, this.meter, this.outcome, this.detail, nowNs);
+	}
+
+	private liveWorld(): World {
+		if (this.world === null) throw new Error('a session in its relay decides nothing by a snapshot');
+		return this.world;
+	}
+}
