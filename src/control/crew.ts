@@ -1,0 +1,97 @@
+import { Worker } from 'node:worker_threads';
+import { errorText } from '../core/errors.ts';
+import type { FromWorker, ToWorker, WorkerStart } from '../core/messages.ts';
+import { restartDelayMs } from './restarts.ts';
+
+/** What the crew tells its owner, and asks of it. */
+export interface CrewOwner {
+	/** What a worker of this number starts with; asked again for its replacement. */
+	startData(worker: number): WorkerStart;
+	message(worker: number, message: FromWorker): void;
+	/** The thread is gone for good: what it held may be given back. Its number is free. */
+	died(worker: number, reason: string): void;
+	/** A replacement runs and waits for its first snapshot. */
+	joined(worker: number): void;
+	/** Replacing does not help any more. */
+	givenUp(reason: string): void;
+	nowMs(): number;
+}
+
+/**
+ * The worker threads, by number. A worker that dies is replaced by one of the same number, later and
+ * later when that happens often, until `givenUp`. Nothing is replaced once `dismiss` was called.
+ */
+export class Crew {
+	private readonly url: URL;
+	private readonly owner: CrewOwner;
+	private readonly threads = new Map<number, Worker>();
+	private readonly replacements = new Set<NodeJS.Timeout>();
+	private readonly deathsMs: number[] = [];
+	private state: 'working' | 'dismissed' = 'working';
+
+	constructor(url: URL, owner: CrewOwner) {
+		this.url = url;
+		this.owner = owner;
+	}
+
+	/** Numbers of the workers that run now. */
+	get numbers(): number[] {
+		return [...this.threads.keys()];
+	}
+
+	/** The threads that run now; for tests that end one. */
+	get running(): readonly Worker[] {
+		return [...this.threads.values()];
+	}
+
+	spawn(worker: number): void {
+		let reason = 'left by itself';
+		const thread = new Worker(this.url, { workerData: this.owner.startData(worker), name: `sluice-${worker}` });
+		this.threads.set(worker, thread);
+		thread.on('message', (message: FromWorker) => this.owner.message(worker, message));
+		thread.on('error', (error) => {
+			reason = errorText(error);
+		});
+		// After 'exit' the thread runs no instruction any more, which is what repairing its ledger needs.
+		thread.on('exit', (code) => this.gone(worker, thread, code === 0 ? reason : `${reason} (exit code ${code})`));
+	}
+
+	send(worker: number, message: ToWorker): void {
+		this.threads.get(worker)?.postMessage(message);
+	}
+
+	sendAll(message: ToWorker): void {
+		for (const thread of this.threads.values()) thread.postMessage(message);
+	}
+
+	/** Ends every thread and replaces none. */
+	async dismiss(): Promise<void> {
+		this.state = 'dismissed';
+		for (const timer of this.replacements) clearTimeout(timer);
+		this.replacements.clear();
+		await Promise.all([...this.threads.values()].map((thread) => thread.terminate()));
+	}
+
+	private gone(worker: number, thread: Worker, reason: string): void {
+		if (this.threads.get(worker) !== thread) return;
+		this.threads.delete(worker);
+		this.owner.died(worker, reason);
+		if (this.state === 'working') this.replace(worker, reason);
+	}
+
+	private replace(worker: number, reason: string): void {
+		const nowMs = this.owner.nowMs();
+		this.deathsMs.push(nowMs);
+		const delayMs = restartDelayMs(this.deathsMs, nowMs);
+		if (delayMs === null) {
+			this.owner.givenUp(`workers keep dying, the last one of: ${reason}`);
+			return;
+		}
+		const timer = setTimeout(() => {
+			this.replacements.delete(timer);
+			this.spawn(worker);
+			this.owner.joined(worker);
+		}, delayMs);
+		this.replacements.add(timer);
+	}
+}

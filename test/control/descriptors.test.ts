@@ -1,0 +1,28 @@
+import t from 'tap';
+import { defaultMaxConnections, nofileLimit, parseNofile } from '../../src/control/descriptors.ts';
+
+t.test('the soft limit is read from the table of the kernel', (t) => {
+	const table = (soft: string): string =>
+		`Limit                     Soft Limit           Hard Limit           Units     \nMax cpu time              unlimited            unlimited            seconds   \nMax open files            ${soft}                 524288               files     \n`;
+	for (const [text, limit] of [
+		[table('1024'), 1024],
+		[table('unlimited'), Number.POSITIVE_INFINITY],
+		['', null],
+	] as const) {
+		t.equal(parseNofile(text), limit);
+	}
+	t.ok(nofileLimit() > 0, 'and there is one here');
+	t.end();
+});
+
+t.test('two descriptors for each session, after a reserve', (t) => {
+	for (const [nofile, places] of [
+		[1024, 384],
+		[20_000, 9872],
+		[100, 1],
+		[Number.POSITIVE_INFINITY, 2 ** 30],
+	] as const) {
+		t.equal(defaultMaxConnections(nofile), places, String(nofile));
+	}
+	t.end();
+});

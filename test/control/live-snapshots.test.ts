@@ -1,0 +1,55 @@
+import t from 'tap';
+import { LiveSnapshots, MAX_LIVE_SNAPSHOTS } from '../../src/control/live-snapshots.ts';
+
+function bench() {
+	const gone: number[] = [];
+	return { gone, live: new LiveSnapshots((snapshot) => gone.push(snapshot)) };
+}
+
+t.test('a snapshot is gone when a newer one is there and every worker let it go', (t) => {
+	const { gone, live } = bench();
+	live.add(1, [0, 1]);
+	live.released(0, 1);
+	live.released(1, 1);
+	t.strictSame(gone, [], 'the newest stays');
+	live.add(2, [0, 1]);
+	t.strictSame(gone, [1]);
+	live.add(3, [0, 1]);
+	live.released(0, 2);
+	t.strictSame(gone, [1]);
+	live.released(1, 2);
+	t.strictSame(gone, [1, 2]);
+	t.end();
+});
+
+t.test('a worker that died holds nothing, and its replacement holds the newest', (t) => {
+	const { gone, live } = bench();
+	live.add(1, [0, 1]);
+	live.add(2, [0, 1]);
+	live.released(0, 1);
+	live.died(1);
+	t.strictSame(gone, [1]);
+	live.joined(1);
+	live.add(3, [0, 1]);
+	live.released(0, 2);
+	t.strictSame(gone, [1], 'the replacement still has it');
+	live.released(1, 2);
+	t.strictSame(gone, [1, 2]);
+	t.end();
+});
+
+t.test(`number ${MAX_LIVE_SNAPSHOTS + 1} waits until one is let go`, async (t) => {
+	const { live } = bench();
+	for (let id = 1; id < MAX_LIVE_SNAPSHOTS; id++) live.add(id, [0]);
+	await live.room();
+	live.add(MAX_LIVE_SNAPSHOTS, [0]);
+	let entered = false;
+	const waiting = live.room().then(() => {
+		entered = true;
+	});
+	await new Promise((resolve) => setImmediate(resolve));
+	t.equal(entered, false);
+	live.released(0, 3);
+	await waiting;
+	t.equal(entered, true);
+});
