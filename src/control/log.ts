@@ -1,0 +1,83 @@
+import { type Logger, pino } from 'pino';
+import type { AccessRecord, LogEvent, LogLevel } from '../core/record.ts';
+import { type AccessLine, accessLine } from './access-line.ts';
+import type { LineOutput } from './line-output.ts';
+
+export type LogFields = LogEvent['fields'];
+
+/** Where log events and access records go; JSON lines, callbacks, both or neither. */
+export interface LogTargets {
+	readonly output: LineOutput | null;
+	readonly onLog: ((event: LogEvent) => void) | null;
+	readonly onRecord: ((record: AccessLine) => void) | null;
+}
+
+const ORDER: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+/**
+ * Formats what the process has to tell. The level filters log events only; which sessions get an access
+ * record is `log.access`, decided where the session ends.
+ */
+export class Log {
+	private readonly targets: LogTargets;
+	private readonly events: Logger | null;
+	private readonly records: Logger | null;
+	private level: LogLevel;
+
+	constructor(targets: LogTargets, level: LogLevel) {
+		this.targets = targets;
+		this.level = level;
+		const { output } = targets;
+		const sink = output === null ? null : { write: (line: string) => output.write(line) };
+		const formatters = { level: (label: string) => ({ level: label }) };
+		this.events = sink && pino({ base: null, level, formatters, timestamp: pino.stdTimeFunctions.isoTime }, sink);
+		// A record carries the time at which its session ended.
+		this.records = sink && pino({ base: null, level: 'info', formatters, timestamp: false }, sink);
+	}
+
+	setLevel(level: LogLevel): void {
+		this.level = level;
+		if (this.events !== null) this.events.level = level;
+	}
+
+	/** The output's reader is behind. */
+	get blocked(): boolean {
+		return this.targets.output?.blocked ?? false;
+	}
+
+	/** Lines that the output dropped since the last call. */
+	takeLost(): number {
+		return this.targets.output?.takeLost() ?? 0;
+	}
+
+	event(event: LogEvent): void {
+		this.events?.[event.level](event.fields, event.msg);
+		if (ORDER.indexOf(event.level) >= ORDER.indexOf(this.level)) this.targets.onLog?.(event);
+	}
+
+	access(record: AccessRecord): void {
+		const line = accessLine(record);
+		this.records?.info(line, 'session');
+		this.targets.onRecord?.(line);
+	}
+
+	debug(msg: string, fields: LogFields = {}): void {
+		this.event({ level: 'debug', msg, fields });
+	}
+
+	info(msg: string, fields: LogFields = {}): void {
+		this.event({ level: 'info', msg, fields });
+	}
+
+	warn(msg: string, fields: LogFields = {}): void {
+		this.event({ level: 'warn', msg, fields });
+	}
+
+	error(msg: string, fields: LogFields = {}): void {
+		this.event({ level: 'error', msg, fields });
+	}
+
+	async flush(withinMs: number): Promise<void> {
+		await this.targets.output?.flush(withinMs);
+	}
+}

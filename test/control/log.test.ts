@@ -1,0 +1,231 @@
+import { Writable } from 'node:stream';
+import t from 'tap';
+import type { AccessLine } from '../../src/control/access-line.ts';
+import { LineOutput, MAX_WAITING_BYTES } from '../../src/control/line-output.ts';
+import { Log } from '../../src/control/log.ts';
+import { RecordPump, type RecordSource } from '../../src/control/record-pump.ts';
+import type { AccessRecord, LogEvent, LogLevel } from '../../src/core/record.ts';
+import { parseAddress } from '../../src/policy/address.ts';
+
+const RECORD: AccessRecord = {
+	timeMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+	listener: 'game',
+	peer: parseAddress('::ffff:10.0.0.1'),
+	peerPort: 4000,
+	client: parseAddress('2001:db8::1'),
+	clientPort: 5000,
+	country: 'DE',
+	region: 'eu',
+	sni: null,
+	alpn: null,
+	route: '1',
+	pool: 'eu',
+	backend: 'eu-1',
+	attempts: 1,
+	queuedMs: null,
+	connectMs: 1.23456789,
+	durationMs: 100,
+	uploadBytes: 5,
+	downloadBytes: 7,
+	throttledMs: 0,
+	tls: null,
+	outcome: 'completed',
+	detail: null,
+};
+
+/** A stream whose reader reads only when told to. */
+function slowStream(highWaterMark = 1024) {
+	const lines: string[] = [];
+	let reading = true;
+	let waiting: (() => void) | null = null;
+	const stream = new Writable({
+		highWaterMark,
+		decodeStrings: false,
+		write(chunk: string, _encoding, done) {
+			lines.push(chunk);
+			if (reading) done();
+			else waiting = done;
+		},
+	});
+	const read = (on: boolean): void => {
+		reading = on;
+		const resume = waiting;
+		waiting = null;
+		if (on) resume?.();
+	};
+	return { stream, lines, read };
+}
+
+function bench(level: LogLevel = 'info') {
+	const { stream, lines, read } = slowStream();
+	const output = new LineOutput(stream);
+	const log = new Log({ output, onLog: null, onRecord: null }, level);
+	return { output, lines, read, log, parsed: () => lines.map((line) => JSON.parse(line)) };
+}
+
+/** A ring of so many records. */
+function ring(records: number, dropped = 0) {
+	const source = {
+		left: records,
+		dropped,
+		next: () => (source.left-- > 0 ? { access: RECORD } : null),
+	};
+	return source;
+}
+
+t.test('an access record has every field, absent ones null', (t) => {
+	const { log, parsed } = bench();
+	log.access(RECORD);
+	t.strictSame(parsed(), [
+		{
+			level: 'info',
+			time: '2026-01-02T03:04:05.678Z',
+			listener: 'game',
+			peer: '10.0.0.1:4000',
+			client: '[2001:db8::1]:5000',
+			country: 'DE',
+			region: 'eu',
+			sni: null,
+			alpn: null,
+			route: '1',
+			pool: 'eu',
+			backend: 'eu-1',
+			attempts: 1,
+			queuedMs: null,
+			connectMs: 1.235,
+			durationMs: 100,
+			uploadBytes: 5,
+			downloadBytes: 7,
+			throttledMs: 0,
+			tls: null,
+			outcome: 'completed',
+			detail: null,
+			msg: 'session',
+		},
+	]);
+	log.access({ ...RECORD, peer: null, client: null });
+	t.match(parsed()[1], { peer: null, client: null });
+	t.end();
+});
+
+t.test('the level filters events, never access records', (t) => {
+	for (const [level, messages] of [
+		['debug', ['debug', 'info', 'warn', 'error', 'session']],
+		['info', ['info', 'warn', 'error', 'session']],
+		['warn', ['warn', 'error', 'session']],
+		['error', ['error', 'session']],
+	] as const) {
+		const heard: string[] = [];
+		const { output, parsed } = bench();
+		const log = new Log(
+			{ output, onLog: (event) => heard.push(event.msg), onRecord: () => heard.push('session') },
+			'info',
+		);
+		log.setLevel(level);
+		log.debug('debug');
+		log.info('info');
+		log.warn('warn');
+		log.error('error');
+		log.access(RECORD);
+		t.strictSame(
+			parsed().map((line) => line.msg),
+			messages,
+			level,
+		);
+		t.strictSame(heard, messages, `${level}, by callback`);
+	}
+	t.end();
+});
+
+t.test('an event is a line with time, level, fields and message', (t) => {
+	const { log, parsed } = bench();
+	log.info('listening', { listener: 'game', address: '0.0.0.0:7000' });
+	const [line] = parsed();
+	t.match(line, { level: 'info', listener: 'game', address: '0.0.0.0:7000', msg: 'listening' });
+	t.ok(Math.abs(Date.parse(line.time) - Date.now()) < 60_000);
+	t.end();
+});
+
+t.test('callbacks get the same without any output', (t) => {
+	const events: LogEvent[] = [];
+	const records: AccessLine[] = [];
+	const log = new Log({ output: null, onLog: (e) => events.push(e), onRecord: (r) => records.push(r) }, 'info');
+	log.warn('careful', { worker: 1 });
+	log.access(RECORD);
+	t.strictSame(events, [{ level: 'warn', msg: 'careful', fields: { worker: 1 } }]);
+	t.match(records, [{ client: '[2001:db8::1]:5000', outcome: 'completed' }]);
+	t.end();
+});
+
+t.test('the pump takes records and events in order', (t) => {
+	const { log, parsed } = bench();
+	const entries = [{ log: { level: 'warn', msg: 'first', fields: {} } as LogEvent }, { access: RECORD }];
+	const source: RecordSource = { next: () => entries.shift() ?? null, dropped: 0 };
+	t.equal(new RecordPump([source], log).turn(), false);
+	t.strictSame(
+		parsed().map((line) => line.msg),
+		['first', 'session'],
+	);
+	t.end();
+});
+
+t.test('a stuck reader stops the pump, and what was dropped meanwhile is told when it flows again', async (t) => {
+	const { log, lines, read, parsed } = bench();
+	read(false);
+	const source = ring(1_000);
+	const pump = new RecordPump([source], log);
+	t.equal(pump.turn(), true);
+	t.ok(source.left > 900, 'most of the ring waits in the ring');
+	source.dropped = 42;
+	for (let i = 0; i < 10; i++) pump.turn();
+	t.ok(source.left > 900, 'and goes on waiting');
+	t.notMatch(lines.join(''), /dropped/);
+	read(true);
+	await pump.finish(1_000);
+	t.equal(parsed().filter((line) => line.msg === 'session').length, 1_000);
+	t.match(parsed().at(-1), { msg: 'records dropped', level: 'warn', worker: 0, count: 42 });
+	pump.turn();
+	t.equal(parsed().filter((line) => line.msg === 'records dropped').length, 1, 'once');
+});
+
+t.test('one turn takes its share and no more', (t) => {
+	const { log } = bench();
+	const source = ring(5_000);
+	t.equal(new RecordPump([source], log).turn(), true);
+	t.equal(source.left, 3_000);
+	t.end();
+});
+
+t.test('lines of the main thread are bounded too, and counted', (t) => {
+	const { output, log, read } = bench();
+	read(false);
+	const text = 'x'.repeat(1_000);
+	for (let i = 0; i < 1_000; i++) log.info(text);
+	const lost = output.takeLost();
+	t.ok(lost > 1_000 - MAX_WAITING_BYTES / 1_000 - 2 && lost < 1_000, `${lost} lost`);
+	t.equal(output.takeLost(), 0);
+	t.end();
+});
+
+t.test('a reader that went away does no harm', async (t) => {
+	const { stream } = slowStream();
+	const output = new LineOutput(stream);
+	stream.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+	await new Promise((resolve) => setImmediate(resolve));
+	output.write('anyone?\n');
+	t.equal(output.blocked, false);
+	await output.flush(1_000);
+	t.equal(output.takeLost(), 0);
+});
+
+t.test('a full disk does no harm', (t) => {
+	const stream = new Writable({
+		write() {
+			throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+		},
+	});
+	const output = new LineOutput(stream);
+	output.write('line\n');
+	t.equal(output.takeLost(), 1);
+	t.end();
+});
