@@ -1,0 +1,80 @@
+import type {
+	AccessList,
+	AccessRules,
+	GeoSnapshot,
+	NetworkTable,
+	PerClientLimits,
+	RouteMatch,
+} from '../../core/snapshot.ts';
+import { buildNetworkTable } from '../../policy/network-table.ts';
+import type { Continent } from '../geo/continents.ts';
+import type { SlotSource } from './compile.ts';
+import type { Config, ListenerConfig, RegionConfig, RouteConfig } from './schema.ts';
+
+/** Places in the snapshot's lists, by name. */
+export interface Lookups {
+	readonly regions: ReadonlyMap<string, number>;
+	readonly pools: ReadonlyMap<string, number>;
+}
+
+type Countries = (continent: Continent) => readonly string[];
+type AccessConfig = NonNullable<ListenerConfig['access']>;
+
+export function compileGeo(geo: Config['geo'], countriesOf: Countries): GeoSnapshot {
+	const regionOfCountry = new Map<string, number>();
+	for (const [index, region] of Object.values(geo.regions).entries()) {
+		for (const country of countriesIn(region, countriesOf)) {
+			if (!regionOfCountry.has(country)) regionOfCountry.set(country, index);
+		}
+	}
+	return {
+		database: geo.database,
+		overrides: buildNetworkTable(geo.overrides.map((override) => override.network)),
+		overrideCountries: geo.overrides.map((override) => override.country),
+		regionOfCountry,
+	};
+}
+
+const countriesIn = (region: RegionConfig, countriesOf: Countries): string[] => [
+	...region.countries,
+	...region.continents.flatMap((continent) => countriesOf(continent)),
+];
+
+export function compileAccess(access: AccessConfig, lookups: Lookups): AccessRules {
+	return {
+		allow: access.allow === undefined ? null : conditions(access.allow, lookups),
+		deny: access.deny === undefined ? null : conditions(access.deny, lookups),
+		action: access.action,
+		holdForMs: access.holdFor,
+	};
+}
+
+export const compileMatch = (match: RouteConfig['match'], lookups: Lookups): RouteMatch => conditions(match, lookups);
+
+function conditions(lists: NonNullable<AccessConfig['allow']>, lookups: Lookups): AccessList {
+	return {
+		networks: table(lists.networks),
+		countries: lists.countries === undefined ? null : new Set(lists.countries),
+		regions: lists.regions === undefined ? null : new Set(lists.regions.map((name) => lookups.regions.get(name) ?? -1)),
+	};
+}
+
+const table = (networks: readonly string[] | undefined): NetworkTable | null =>
+	networks === undefined ? null : buildNetworkTable(networks);
+
+export function compilePerClient(
+	listener: string,
+	limits: NonNullable<ListenerConfig['perClient']>,
+	slots: SlotSource,
+): PerClientLimits {
+	return {
+		maxConnections: limits.maxConnections ?? null,
+		rates: limits.rate,
+		prefixV4: limits.prefix.v4,
+		prefixV6: limits.prefix.v6,
+		action: limits.action,
+		holdForMs: limits.holdFor,
+		tableSize: limits.tableSize,
+		table: slots.clientTable(listener, limits.tableSize, limits.rate),
+	};
+}

@@ -1,0 +1,173 @@
+import { closest } from 'fastest-levenshtein';
+import * as z from 'zod';
+import type { SocketTarget } from '../../core/address.ts';
+import { MAX_RATES, type RateLimit } from '../../core/snapshot.ts';
+import { parseNetwork } from '../../policy/network-table.ts';
+import { isCountry } from '../geo/continents.ts';
+import { parseAddress, parseBind, parseIp } from './address.ts';
+import {
+	DURATION_PATTERN,
+	formatDuration,
+	type Milliseconds,
+	type Parsed,
+	parseDuration,
+	parseRate,
+	quote,
+	RATE_PATTERN,
+} from './units.ts';
+
+/** The most that any cap may be; the scoreboard counts in Int32. */
+const MAX_CONNECTIONS = 100_000_000;
+
+/** Addresses of one listener. */
+const MAX_BINDS = 64;
+
+/** What the reference says of a key beside its type and default. */
+export type KeyAbout = {
+	readonly description: string;
+	/** A value as it would be written. */
+	readonly example: unknown;
+	/** What holds when the key is left out and the schema has no default for it. */
+	readonly absent?: string;
+};
+
+/** Every key is described by this: `schema.meta(about('What it does.', '5s'))`. */
+export function about(description: string, example: unknown, absent?: string): KeyAbout {
+	return absent === undefined ? { description, example } : { description, example, absent };
+}
+
+/** `unknown key "x": the nearest known key is "y"`, or the same of pools, regions and codes. */
+export function unknown(what: string, text: string, known: readonly string[]): string {
+	const shown = `unknown ${what} ${quote(text)}`;
+	return known.length === 0 ? shown : `${shown}: the nearest known ${what} is ${quote(closest(text, known))}`;
+}
+
+/** An object that takes these keys and no other. Its message has one line for each key too many, in their order. */
+export function section<Shape extends z.ZodRawShape>(shape: Shape) {
+	const known = Object.keys(shape);
+	return z.strictObject(shape, {
+		error: (issue) =>
+			issue.code === 'unrecognized_keys' ? issue.keys.map((key) => unknown('key', key, known)).join('\n') : undefined,
+	});
+}
+
+interface TextForm<T> {
+	readonly unit: string;
+	readonly expected: string;
+	readonly parse: (text: string) => Parsed<T>;
+	readonly pattern?: string;
+}
+
+/** Text in a form of its own. A number where text is due is read as text, so that the message names the unit. */
+function textForm<T>({ unit, expected, parse, pattern }: TextForm<T>) {
+	const notText = (input: unknown): string | undefined => {
+		if (typeof input !== 'number') return undefined;
+		const result = parse(String(input));
+		return result.ok ? `expected ${expected}, in quotes` : result.message;
+	};
+	return z
+		.string({ error: (issue) => notText(issue.input) })
+		.transform((text, context): T => {
+			const result = parse(text);
+			if (result.ok) return result.value;
+			context.addIssue({ code: 'custom', message: result.message });
+			return z.NEVER;
+		})
+		.meta(pattern === undefined ? { unit } : { unit, pattern });
+}
+
+/** `atLeast` in milliseconds. */
+export function duration(atLeast: Milliseconds, atMost: Milliseconds = Number.POSITIVE_INFINITY) {
+	const parse = (text: string): Parsed<Milliseconds> => {
+		const result = parseDuration(text);
+		if (!result.ok) return result;
+		if (result.value < atLeast)
+			return { ok: false, message: `${quote(text)} is too short: at least ${formatDuration(atLeast)}` };
+		if (result.value > atMost)
+			return { ok: false, message: `${quote(text)} is too long: at most ${formatDuration(atMost)}` };
+		return result;
+	};
+	return textForm({ unit: 'duration', expected: 'a duration such as 30s', parse, pattern: DURATION_PATTERN });
+}
+
+/** One or a list of up to `most`. */
+const oneOrMore = <T>(item: z.ZodType<T, string>, most: number) => z.union([item, z.array(item).min(1).max(most)]);
+
+const listed = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T]);
+
+const rate = textForm<RateLimit>({
+	unit: 'rate',
+	expected: 'a rate such as 100/s, or a list of rates',
+	parse: parseRate,
+	pattern: RATE_PATTERN,
+});
+
+/** One rate or a list of up to `MAX_RATES`; a list in the parsed configuration, empty when left out. */
+export const rates = () =>
+	oneOrMore(rate, MAX_RATES)
+		.optional()
+		.transform((value) => (value === undefined ? [] : listed(value)))
+		.meta({ unit: 'rate, or a list' });
+
+const bind = textForm<SocketTarget>({ unit: 'address', expected: 'an address such as 0.0.0.0:7000', parse: parseBind });
+
+/** One address or a list; always a list in the parsed configuration. */
+export const binds = () => oneOrMore(bind, MAX_BINDS).transform(listed).meta({ unit: 'address, or a list' });
+
+export const backendAddress = () =>
+	textForm<SocketTarget>({
+		unit: 'address',
+		expected: 'an address such as 10.1.0.1:7000',
+		parse: (text) => {
+			const result = parseAddress(text);
+			if (!result.ok || result.value.type === 'unix' || result.value.port > 0) return result;
+			return { ok: false, message: `${quote(text)}: the port must be from 1 to 65535` };
+		},
+	});
+
+export const ipAddress = () => textForm<string>({ unit: 'IP address', expected: 'an IP address', parse: parseIp });
+
+/** As written; checked here, built into tables when a snapshot is compiled. */
+export const network = () =>
+	textForm<string>({
+		unit: 'network',
+		expected: 'a network such as 10.0.0.0/8',
+		parse: (text) =>
+			parseNetwork(text) === null
+				? { ok: false, message: `${quote(text)} is not a network: write for example 10.0.0.0/8 or 2001:db8::/32` }
+				: { ok: true, value: text },
+	});
+
+export const country = () =>
+	textForm<string>({
+		unit: 'country code',
+		expected: 'a country code such as DE',
+		parse: (text) => {
+			if (isCountry(text)) return { ok: true, value: text };
+			const hint = isCountry(text.toUpperCase())
+				? `write ${text.toUpperCase()}`
+				: 'write two letters of ISO 3166-1, such as DE';
+			return { ok: false, message: `no country has the code ${quote(text)}: ${hint}` };
+		},
+		pattern: '^[A-Z]{2}$',
+	});
+
+const named = (pattern: string, rule: string) =>
+	z.string().regex(new RegExp(pattern), { error: (issue) => `${quote(String(issue.input))} is not a name: ${rule}` });
+
+/** Names of listeners, pools and backends. */
+export const name = () =>
+	named('^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$', 'up to 64 letters, digits, dots, dashes and underscores');
+
+/** A region's name begins with a letter: keys that look like numbers would lose their place in the file's order. */
+export const regionName = () =>
+	named(
+		'^[A-Za-z][A-Za-z0-9_.-]{0,63}$',
+		'a letter, then letters, digits, dots, dashes and underscores, up to 64 in all',
+	);
+
+export const count = (least: number, most: number) => z.int().min(least).max(most);
+
+export const maxConnections = () => count(1, MAX_CONNECTIONS);
+
+export const overflow = () => z.enum(['refuse']).default('refuse');

@@ -1,0 +1,158 @@
+import * as z from 'zod';
+import { REFUSAL_MANNERS } from '../../core/outcome.ts';
+import {
+	about,
+	binds,
+	count,
+	country,
+	duration,
+	maxConnections,
+	name,
+	network,
+	overflow,
+	rates,
+	section,
+} from './fields.ts';
+
+const HOLD_FOR =
+	'How long `silent` keeps a refused connection unanswered and `tarpit` delays it. Of no effect with `close` and `reset`.';
+const MANNERS =
+	'How a refusal looks: `close` sends FIN, `reset` sends RST, `silent` answers nothing for `holdFor` and then resets, `tarpit` waits for `holdFor` and then serves.';
+
+const manner = () => z.enum(REFUSAL_MANNERS).default('close').meta(about(MANNERS, 'reset'));
+const holdFor = () => duration(1, 3_600_000).prefault('10s').meta(about(HOLD_FOR, '5s'));
+
+/** One set of conditions of `access`: a client is in it when any of them names it. */
+const accessList = (description: string) =>
+	section({
+		networks: z
+			.array(network())
+			.optional()
+			.meta(about('Networks, IPv4 or IPv6; a bare address is a network of one.', ['203.0.113.0/24'])),
+		countries: z
+			.array(country())
+			.optional()
+			.meta(about('Countries, ISO 3166-1 codes.', ['KP'])),
+		regions: z
+			.array(z.string())
+			.optional()
+			.meta(about('Regions of `geo.regions`.', ['eu'])),
+	})
+		.optional()
+		.meta(about(description, { networks: ['203.0.113.0/24'], countries: ['KP'] }));
+
+const access = section({
+	allow: accessList('Who may come in; absent: everyone. A client without an address (unix socket) is in no list.'),
+	deny: accessList('Who may not come in. Deny beats allow.'),
+	action: manner(),
+	holdFor: holdFor(),
+});
+
+const perClient = section({
+	maxConnections: maxConnections()
+		.optional()
+		.meta(about('Connections that one client may have at once.', 50, 'no cap')),
+	rate: rates().meta(
+		about('New connections that one client may make; of a list, all must hold.', ['5/10s', '10/1m'], 'no limit'),
+	),
+	prefix: section({
+		v4: count(1, 32).default(32).meta(about('Bits of an IPv4 address that make one client.', 24)),
+		v6: count(1, 128).default(64).meta(about('Bits of an IPv6 address that make one client.', 56)),
+	})
+		.prefault({})
+		.meta(about('Which addresses count as one client.', { v4: 32, v6: 64 })),
+	action: manner(),
+	holdFor: holdFor(),
+	tableSize: count(16, 4_000_000)
+		.default(100_000)
+		.meta(
+			about(
+				'Clients remembered at once. When it is full of active ones, newcomers share one entry, which is counted.',
+				20_000,
+			),
+		),
+});
+
+const timeouts = section({
+	idle: duration(1)
+		.prefault('10m')
+		.meta(about('A session in which no byte moves either way for so long ends with `idle-timeout`.', '1h')),
+	halfClose: duration(1)
+		.prefault('1m')
+		.meta(about('After one side has sent FIN: the session ends when no byte comes the other way for so long.', '30s')),
+	maxDuration: duration(1)
+		.optional()
+		.meta(about('A session ends after so long, whatever it does.', '12h', 'no limit')),
+});
+
+/** Whole seconds: what TCP_KEEPIDLE and TCP_KEEPINTVL take (tcp(7)). */
+const keepAliveTime = () => duration(1_000, 32_767_000);
+
+const keepAlive = section({
+	idle: keepAliveTime()
+		.prefault('60s')
+		.meta(about('Silence before the first TCP keepalive probe, in whole seconds.', '30s')),
+	interval: keepAliveTime().prefault('10s').meta(about('Time between probes, in whole seconds.', '5s')),
+	count: count(1, 127).default(6).meta(about('Unanswered probes after which the connection counts as reset.', 3)),
+});
+
+const match = section({
+	countries: z
+		.array(country())
+		.min(1)
+		.optional()
+		.meta(about("The client's country is one of these ISO 3166-1 codes.", ['DE', 'AT'])),
+	regions: z
+		.array(z.string())
+		.min(1)
+		.optional()
+		.meta(about("The client's region is one of these.", ['eu'])),
+	networks: z
+		.array(network())
+		.min(1)
+		.optional()
+		.meta(about("The client's address is in one of these networks.", ['10.0.0.0/8'])),
+});
+
+const route = section({
+	match: match.prefault({}).meta(
+		about('All keys given must hold, the values of one key are alternatives. Absent: every client.', {
+			regions: ['eu'],
+		}),
+	),
+	to: z
+		.array(z.string())
+		.min(1)
+		.meta(
+			about('Pools in order of preference: the next one when the one before is down or full (spill).', ['eu', 'us']),
+		),
+});
+
+export const listener = section({
+	name: name().meta(about('What logs, metrics and other keys call it; unique.', 'game')),
+	bind: binds().meta(
+		about(
+			'Addresses to listen on, IP and port or `unix:/path`; port 0 takes any free one. `[::]` takes IPv4 too, unless a listener has `0.0.0.0` with that port.',
+			'0.0.0.0:7000',
+		),
+	),
+	access: access.optional().meta(about('Who may connect.', { deny: { countries: ['KP'] } }, 'everyone')),
+	maxConnections: maxConnections()
+		.optional()
+		.meta(about('Sessions of this listener at once, all workers together.', 10_000, 'no cap')),
+	rate: rates().meta(about('New connections of this listener; of a list, all must hold.', '500/s', 'no limit')),
+	overflow: overflow().meta(
+		about('What happens above `maxConnections` and `rate`: `refuse` closes at once.', 'refuse'),
+	),
+	perClient: perClient.optional().meta(about('Limits for each client by itself.', { maxConnections: 50 }, 'no limits')),
+	timeouts: timeouts.prefault({}).meta(about('When a session ends by itself.', { idle: '1h' })),
+	keepAlive: keepAlive.prefault({}).meta(about('TCP keepalive, towards clients and backends.', { idle: '30s' })),
+	routes: z
+		.array(route)
+		.min(1)
+		.meta(
+			about('The first route that matches decides; a client that none matches is refused with `no-route`.', [
+				{ to: ['eu'] },
+			]),
+		),
+});
