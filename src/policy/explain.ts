@@ -1,0 +1,120 @@
+import type { IpAddress } from '../core/address.ts';
+import type { Outcome, RefusalManner } from '../core/outcome.ts';
+import type { GeoLookup, Rng } from '../core/ports.ts';
+import type { ListenerSnapshot, Snapshot } from '../core/snapshot.ts';
+import { formatAddress } from './address.ts';
+import { Admission } from './admission.ts';
+import { isPlacement, takePlacement } from './place.ts';
+import { type LookedAt, Rehearsal } from './rehearsal.ts';
+import { findRoute } from './route.ts';
+import type { Stage, Trace } from './trace.ts';
+import { at, makeWorld, type World } from './world.ts';
+
+export interface ExplainedStep {
+	readonly stage: Stage;
+	readonly text: string;
+}
+
+/** What would happen to one client, and why. `outcome` is null when it would be served. */
+export interface ExplainedClient {
+	readonly client: string;
+	readonly country: string | null;
+	readonly region: string | null;
+	readonly steps: readonly ExplainedStep[];
+	readonly route: string | null;
+	readonly pool: string | null;
+	readonly backend: string | null;
+	readonly outcome: Outcome | null;
+	readonly manner: RefusalManner | null;
+}
+
+/** How the clients spread: one row per pool and backend, or per outcome, most clients first. */
+export interface SpreadRow {
+	readonly pool: string | null;
+	readonly backend: string | null;
+	readonly outcome: Outcome | null;
+	readonly clients: number;
+}
+
+export interface Explanation {
+	readonly listener: string;
+	readonly clients: readonly ExplainedClient[];
+	readonly spread: readonly SpreadRow[];
+}
+
+export interface ExplainParts {
+	readonly live: LookedAt;
+	readonly geo: GeoLookup;
+	readonly rng: Rng;
+	readonly nowNs: number;
+}
+
+/**
+ * Walks clients through the very functions that sessions use and tells each decision with its reason.
+ * Nothing is taken; the clients are rehearsed in order, as if the ones before had stayed.
+ */
+export function explain(
+	snapshot: Snapshot,
+	listener: ListenerSnapshot,
+	clients: readonly IpAddress[],
+	parts: ExplainParts,
+): Explanation {
+	const rehearsal = new Rehearsal(parts.live);
+	const world = makeWorld(snapshot, { live: rehearsal, geo: parts.geo, rng: parts.rng });
+	const explained = clients.map((address) => explainClient(world, listener, address, rehearsal, parts.nowNs));
+	return { listener: listener.name, clients: explained, spread: spreadOf(explained) };
+}
+
+function explainClient(
+	world: World,
+	listener: ListenerSnapshot,
+	address: IpAddress,
+	rehearsal: Rehearsal,
+	nowNs: number,
+): ExplainedClient {
+	const steps: ExplainedStep[] = [];
+	const trace: Trace = { note: (stage, text) => steps.push({ stage, text }) };
+	const admission = new Admission(listener, { address, port: 0 });
+	const walked = walk(world, admission, rehearsal, nowNs, trace);
+	const region = admission.region === null ? null : at(world.snapshot.regions, admission.region).name;
+	return { client: formatAddress(address), country: admission.country, region, steps, ...walked };
+}
+
+type Walked = Pick<ExplainedClient, 'route' | 'pool' | 'backend' | 'outcome' | 'manner'>;
+
+function walk(world: World, admission: Admission, rehearsal: Rehearsal, nowNs: number, trace: Trace): Walked {
+	const refused = (outcome: Outcome, manner: RefusalManner, route: string | null): Walked => ({
+		route,
+		pool: null,
+		backend: null,
+		outcome,
+		manner,
+	});
+	let refusal = admission.run(world, rehearsal, nowNs, trace);
+	while (refusal?.manner === 'tarpit') {
+		trace.note('admit', `served all the same after ${refusal.holdForMs} ms in the tarpit`);
+		refusal = admission.run(world, rehearsal, nowNs, trace);
+	}
+	if (refusal !== null) return refused(refusal.outcome, refusal.manner, null);
+	const { listener, client, country, region } = admission;
+	const route = findRoute(world.snapshot, listener, { address: client.address, country, region }, trace);
+	if (route === null) return refused('no-route', 'close', null);
+	const request = { listener, address: client.address, tried: [] };
+	const result = takePlacement(world, route, request, rehearsal, nowNs, trace);
+	if (!isPlacement(result)) return refused(result.verdict === 'full' ? 'pool-full' : 'pool-down', 'close', route.name);
+	return { route: route.name, pool: result.pool.name, backend: result.backend.name, outcome: null, manner: null };
+}
+
+function spreadOf(clients: readonly ExplainedClient[]): readonly SpreadRow[] {
+	const rows = new Map<
+		string,
+		{ pool: string | null; backend: string | null; outcome: Outcome | null; clients: number }
+	>();
+	for (const { pool, backend, outcome } of clients) {
+		const key = JSON.stringify([pool, backend, outcome]);
+		const row = rows.get(key) ?? { pool, backend, outcome, clients: 0 };
+		row.clients += 1;
+		rows.set(key, row);
+	}
+	return [...rows.values()].sort((a, b) => b.clients - a.clients);
+}

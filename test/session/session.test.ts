@@ -1,0 +1,483 @@
+import t from 'tap';
+import type { SessionEvent } from '../../src/core/session-io.ts';
+import type { AccessRules, PerClientLimits } from '../../src/core/snapshot.ts';
+import { buildNetworkTable } from '../../src/policy/network-table.ts';
+import type { SessionState } from '../../src/session/session.ts';
+import { type BenchSession, SessionBench } from '../support/session-bench.ts';
+import { type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
+
+const bench = (spec: SnapshotSpec = {}): SessionBench => new SessionBench(snapshotOf(spec));
+const ACCEPTED: SessionEvent = { type: 'accepted' };
+const CONNECTED: SessionEvent = { type: 'connected' };
+const CLOSED: SessionEvent = { type: 'closed' };
+const REFUSED: SessionEvent = { type: 'connect-failed', cause: 'refused', code: 'ECONNREFUSED' };
+const eof = (side: 'client' | 'backend'): SessionEvent => ({ type: 'eof', side });
+const reset = (side: 'client' | 'backend'): SessionEvent => ({ type: 'reset', side });
+
+const denyAll = (action: AccessRules['action']): AccessRules => ({
+	allow: null,
+	deny: { networks: buildNetworkTable(['0.0.0.0/0']), countries: null, regions: null },
+	action,
+	holdForMs: 10_000,
+});
+
+const perClient = (more: Partial<PerClientLimits>): PerClientLimits => ({
+	maxConnections: null,
+	rates: [],
+	prefixV4: 32,
+	prefixV6: 64,
+	action: 'close',
+	holdForMs: 10_000,
+	tableSize: 100,
+	table: 0,
+	...more,
+});
+
+/** A session brought into a state by the shortest way. */
+function bring(state: SessionState, b = bench({ listeners: [listenerFor(state)] })): BenchSession {
+	const s = b.open();
+	if (state === 'new') return s;
+	s.send(ACCEPTED);
+	if (state === 'backoff') s.send(REFUSED);
+	if (state === 'relaying' || state === 'flushing') s.send(CONNECTED);
+	if (state === 'flushing') s.send(reset('backend'));
+	if (state === 'closing' || state === 'over') s.send({ type: 'kill', outcome: 'shutdown' });
+	if (state === 'over') s.send(CLOSED);
+	return s;
+}
+
+const listenerFor = (state: SessionState) =>
+	state === 'silent' || state === 'tarpit' ? { access: denyAll(state) } : {};
+
+t.test('a session goes from accept to account', async (t) => {
+	const b = bench();
+	const s = b.open();
+	t.same(s.send(ACCEPTED), ['connect pool0-b0']);
+	t.equal(s.dueInMs, 5_000, 'the connect has its timeout');
+	b.pass(3);
+	t.same(s.send(CONNECTED), ['relay']);
+	b.pass(10);
+	s.byte();
+	t.same(s.send(eof('client')), ['shutdown backend']);
+	t.same(s.send(eof('backend')), ['shutdown client']);
+	t.same(s.send({ type: 'relay-ended' }), ['close fin']);
+	t.not(b.board.total, 0, 'places are held until the sockets are closed');
+	t.same(s.send(CLOSED), []);
+	t.equal(b.board.total, 0);
+	t.match(b.records, [
+		{
+			outcome: 'completed',
+			listener: 'listener0',
+			pool: 'pool0',
+			backend: 'pool0-b0',
+			route: '1',
+			attempts: 1,
+			connectMs: 3,
+			durationMs: 13,
+			uploadBytes: 1,
+			detail: null,
+			timeMs: 42,
+		},
+	]);
+});
+
+/** Every state and every event: what the session does, and where it is then. */
+const EVENTS: Readonly<Record<string, SessionEvent>> = {
+	accepted: ACCEPTED,
+	'early-bytes': { type: 'early-bytes' },
+	'client eof': eof('client'),
+	'backend eof': eof('backend'),
+	'client reset': reset('client'),
+	'backend reset': reset('backend'),
+	connected: CONNECTED,
+	'connect failed': REFUSED,
+	'client flushed': { type: 'flushed', side: 'client' },
+	'relay ended': { type: 'relay-ended' },
+	'early deadline': { type: 'deadline' },
+	evict: { type: 'evict' },
+	'drain later': { type: 'drain', untilNs: 1e15, outcome: 'drained' },
+	'drain at once': { type: 'drain', untilNs: 0, outcome: 'drained' },
+	kill: { type: 'kill', outcome: 'shutdown' },
+	'kill by fault': { type: 'kill', outcome: 'internal-error' },
+	closed: CLOSED,
+};
+
+type Row = Readonly<Record<string, string>>;
+const KILLS: Row = {
+	'drain at once': 'close fin -> closing',
+	kill: 'close fin -> closing',
+	'kill by fault': 'close reset -> closing',
+};
+const CANCELS: Row = {
+	'drain at once': 'cancel-connect, close fin -> closing',
+	kill: 'cancel-connect, close fin -> closing',
+	'kill by fault': 'cancel-connect, close reset -> closing',
+};
+
+/** What is not named changes nothing. */
+const TABLE: Readonly<Record<SessionState, Row>> = {
+	new: { accepted: 'connect pool0-b0 -> connecting', 'client reset': 'close reset -> closing', ...KILLS },
+	silent: {
+		'client eof': 'close reset -> closing',
+		'backend eof': 'close reset -> closing',
+		'client reset': 'close reset -> closing',
+		'backend reset': 'close reset -> closing',
+		evict: 'close reset -> closing',
+		...KILLS,
+	},
+	tarpit: { 'client reset': 'close reset -> closing', evict: 'close reset -> closing', ...KILLS },
+	connecting: {
+		'client reset': 'cancel-connect, close reset -> closing',
+		connected: 'relay -> relaying',
+		'connect failed': ' -> backoff',
+		...CANCELS,
+	},
+	backoff: { 'client reset': 'close reset -> closing', ...KILLS },
+	relaying: {
+		'client eof': 'shutdown backend -> relaying',
+		'backend eof': 'shutdown client -> relaying',
+		'client reset': 'flush backend -> flushing',
+		'backend reset': 'flush client -> flushing',
+		'relay ended': 'close fin -> closing',
+		...KILLS,
+	},
+	flushing: {
+		'client reset': 'close reset -> closing',
+		'client flushed': 'close reset -> closing',
+		kill: 'close fin -> closing',
+		'kill by fault': 'close reset -> closing',
+	},
+	closing: { closed: ' -> over' },
+	over: {},
+};
+
+for (const [state, row] of Object.entries(TABLE) as [SessionState, Row][]) {
+	t.test(`state ${state}: every event`, async (t) => {
+		for (const [name, event] of Object.entries(EVENTS)) {
+			const s = bring(state);
+			t.equal(s.session.currentState, state, `brought into ${state}`);
+			const actions = s.send(event);
+			const seen = `${actions.join(', ')} -> ${s.session.currentState}`;
+			t.equal(seen, row[name] ?? ` -> ${state}`, `${state}: ${name}`);
+		}
+	});
+}
+
+t.test('a deadline is never in the past unless an end is due, in any state', async (t) => {
+	for (const state of Object.keys(TABLE) as SessionState[]) {
+		for (const event of Object.values(EVENTS)) {
+			const b = bench({ listeners: [listenerFor(state)] });
+			const s = bring(state, b);
+			s.send(event);
+			t.ok(s.session.deadlineNs > b.nowNs, `${state} after ${event.type}`);
+		}
+	}
+});
+
+t.test('a drain that is due while a reset is being flushed does not spin', async (t) => {
+	const b = bench();
+	const s = bring('flushing', b);
+	s.send({ type: 'drain', untilNs: b.nowNs + 1, outcome: 'shutdown' });
+	b.pass(10);
+	s.send({ type: 'deadline' });
+	t.ok(s.session.deadlineNs > b.nowNs);
+	t.same(s.expire(), ['close reset']);
+	s.send(CLOSED);
+	t.equal(b.records[0]?.outcome, 'backend-reset');
+});
+
+t.test('refusals', async (t) => {
+	const cases: {
+		name: string;
+		spec: SnapshotSpec;
+		prepare?: (b: SessionBench) => void;
+		outcome: string;
+		detail: string | null;
+		actions: string[];
+	}[] = [
+		{
+			name: 'no route matches',
+			spec: { listeners: [{ routes: [{ match: { countries: new Set(['DE']) }, to: ['pool0'] }] }] },
+			outcome: 'no-route',
+			detail: null,
+			actions: ['close fin'],
+		},
+		{
+			name: 'denied, close',
+			spec: { listeners: [{ access: denyAll('close') }] },
+			outcome: 'access-denied',
+			detail: 'deny network 0.0.0.0/0',
+			actions: ['close fin'],
+		},
+		{
+			name: 'denied, reset',
+			spec: { listeners: [{ access: denyAll('reset') }] },
+			outcome: 'access-denied',
+			detail: 'deny network 0.0.0.0/0',
+			actions: ['close reset'],
+		},
+		{
+			name: 'the process is full',
+			spec: { process: { maxConnections: 0 } },
+			outcome: 'max-connections',
+			detail: 'process: maxConnections 0',
+			actions: ['close fin'],
+		},
+		{
+			name: 'the listener is full',
+			spec: { listeners: [{ maxConnections: 0 }] },
+			outcome: 'max-connections',
+			detail: 'listener listener0: maxConnections 0',
+			actions: ['close fin'],
+		},
+		{
+			name: 'the region is full',
+			spec: { regions: [{ name: 'eu', countries: ['DE'], maxConnections: 0 }], overrides: { '192.0.2.0/24': 'DE' } },
+			outcome: 'max-connections',
+			detail: 'region eu: maxConnections 0',
+			actions: ['close fin'],
+		},
+		{
+			name: 'the client has too many',
+			spec: { listeners: [{ perClient: perClient({ maxConnections: 0, action: 'reset' }) }] },
+			outcome: 'max-connections',
+			detail: 'client: maxConnections 0',
+			actions: ['close reset'],
+		},
+		{
+			name: 'the listener is too fast',
+			spec: { listeners: [{ rates: [{ count: 5, windowMs: 1000, text: '5/s' }] }] },
+			prepare: (b) => b.board.rateSpent.add(b.context.world.snapshot.listeners[0]?.slot.index ?? -1),
+			outcome: 'rate-limited',
+			detail: 'listener listener0: 5/s',
+			actions: ['close fin'],
+		},
+		{
+			name: 'every backend is full',
+			spec: { pools: [{ backends: [{ maxConnections: 0 }, { maxConnections: 0 }] }] },
+			outcome: 'pool-full',
+			detail: 'pool pool0',
+			actions: ['close fin'],
+		},
+		{
+			name: 'the only backend has weight 0',
+			spec: { pools: [{ backends: [{ weight: 0 }] }] },
+			outcome: 'pool-down',
+			detail: 'pool pool0',
+			actions: ['close fin'],
+		},
+		{
+			name: 'one pool down, one full',
+			spec: { pools: [{ backends: [] }, { backends: [{ maxConnections: 0 }] }] },
+			outcome: 'pool-full',
+			detail: 'pool pool1',
+			actions: ['close fin'],
+		},
+	];
+	for (const c of cases) {
+		const b = bench(c.spec);
+		c.prepare?.(b);
+		const s = b.open();
+		t.same(s.send(ACCEPTED), c.actions, c.name);
+		s.send(CLOSED);
+		t.equal(b.records[0]?.outcome, c.outcome, c.name);
+		t.equal(b.records[0]?.detail, c.detail, c.name);
+		t.equal(b.board.total, 0, `${c.name}: everything is given back`);
+	}
+});
+
+t.test('a refused attempt gives its rate counts back, one in the tarpit keeps them', async (t) => {
+	for (const [action, refunds] of [
+		['close', 1],
+		['reset', 1],
+		['silent', 1],
+		['tarpit', 0],
+	] as const) {
+		const b = bench({ listeners: [{ access: denyAll(action) }] });
+		b.open().send(ACCEPTED);
+		t.equal(b.board.refunds, refunds, action);
+	}
+});
+
+t.test('silent holds the client unanswered, then resets it', async (t) => {
+	const b = bench({ listeners: [{ access: denyAll('silent') }] });
+	const s = b.open();
+	t.same(s.send(ACCEPTED), ['hold']);
+	t.equal(s.dueInMs, 10_000);
+	t.same(s.expire(), ['close reset']);
+	s.send(CLOSED);
+	t.match(b.records, [{ outcome: 'access-denied', detail: 'deny network 0.0.0.0/0 (held)' }]);
+});
+
+t.test('the tarpit delays, then serves, and a FIN meanwhile is kept as a half-close', async (t) => {
+	const b = bench({ listeners: [{ access: denyAll('tarpit') }] });
+	const s = b.open();
+	t.same(s.send(ACCEPTED), ['hold']);
+	t.same(s.send(eof('client')), []);
+	t.same(s.expire(), ['connect pool0-b0']);
+	t.same(s.send(CONNECTED), ['relay', 'shutdown backend']);
+});
+
+t.test('behind the tarpit the gates that follow still hold', async (t) => {
+	const b = bench({ listeners: [{ access: denyAll('tarpit'), perClient: perClient({ maxConnections: 0 }) }] });
+	const s = b.open();
+	t.same(s.send(ACCEPTED), ['hold']);
+	t.same(s.expire(), ['close fin']);
+	s.send(CLOSED);
+	t.match(b.records, [{ outcome: 'max-connections' }]);
+});
+
+t.test('at most one percent of the process cap is held, the oldest goes first', async (t) => {
+	const b = new SessionBench(snapshotOf({ listeners: [{ access: denyAll('silent') }] }), 200);
+	const [first, second, third] = [b.open(), b.open(), b.open()];
+	for (const s of [first, second, third]) s.send(ACCEPTED);
+	t.same(b.evicted, [first.session]);
+	t.same(first.send({ type: 'evict' }), ['close reset']);
+	t.equal(b.context.held.size, 2);
+});
+
+t.test('a failed connect is tried on another backend first, with backoff that doubles', async (t) => {
+	const b = bench({ pools: [{ backends: [{ name: 'a' }, { name: 'b' }] }] });
+	const s = b.open();
+	t.same(s.send(ACCEPTED), ['connect a']);
+	t.same(s.send(REFUSED), []);
+	t.equal(s.dueInMs, 75, 'half of 100 ms and a random half of the rest');
+	t.same(s.expire(), ['connect b']);
+	s.send({ type: 'connect-failed', cause: 'unreachable', code: 'EHOSTUNREACH' });
+	t.equal(s.dueInMs, 150);
+	const [third] = s.expire();
+	t.match(third, /^connect [ab]$/, 'both failed: any open one again');
+	t.same(s.send(REFUSED), ['close reset']);
+	s.send(CLOSED);
+	t.match(b.records, [{ outcome: 'connect-failed', attempts: 3, connectMs: null }]);
+	t.match(b.records[0]?.detail, /: refused \(ECONNREFUSED\)$/);
+	t.equal(b.connects.filter((c) => !c.ok).length, 3, 'each failure is told');
+	t.equal(b.board.total, 0);
+});
+
+t.test('a connect without an answer is dropped and tried elsewhere', async (t) => {
+	const b = bench({ pools: [{ backends: [{ name: 'a' }, { name: 'b' }] }] });
+	const s = b.open();
+	s.send(ACCEPTED);
+	t.same(s.expire(), ['cancel-connect']);
+	t.same(s.expire(), ['connect b']);
+	t.same(s.send(CONNECTED), ['relay']);
+});
+
+t.test('when every backend of a pool failed, the next pool of the route is tried', async (t) => {
+	const b = bench({ pools: [{ backends: [{ name: 'a' }] }, { backends: [{ name: 'z' }] }] });
+	const s = b.open();
+	t.same(s.send(ACCEPTED), ['connect a']);
+	s.send(REFUSED);
+	t.same(s.expire(), ['connect z']);
+});
+
+t.test('our own shortage is not held against the backend', async (t) => {
+	const b = bench({ pools: [{ retries: { attempts: 0, backoffMs: 1, maxBackoffMs: 1 } }] });
+	const s = b.open();
+	s.send(ACCEPTED);
+	t.same(s.send({ type: 'connect-failed', cause: 'own-shortage', code: 'EMFILE' }), ['close reset']);
+	s.send(CLOSED);
+	t.match(b.records, [{ outcome: 'own-shortage', detail: 'pool0-b0: own-shortage (EMFILE)' }]);
+	t.same(b.connects, []);
+});
+
+t.test('the idle time begins anew with every byte, without an event for it', async (t) => {
+	const b = bench({ listeners: [{ timeouts: { idleMs: 1_000, halfCloseMs: 200, maxDurationMs: null } }] });
+	const s = b.open();
+	s.send(ACCEPTED);
+	s.send(CONNECTED);
+	b.pass(600);
+	s.byte();
+	b.pass(400);
+	t.same(s.send({ type: 'deadline' }), []);
+	t.equal(s.dueInMs, 600);
+	t.same(s.expire(), ['close fin']);
+	s.send(CLOSED);
+	t.equal(b.records[0]?.outcome, 'idle-timeout');
+});
+
+t.test('after a FIN the other direction may be quiet for halfClose', async (t) => {
+	const b = bench({ listeners: [{ timeouts: { idleMs: 1_000, halfCloseMs: 200, maxDurationMs: null } }] });
+	const s = b.open();
+	s.send(ACCEPTED);
+	s.send(CONNECTED);
+	b.pass(900);
+	s.send(eof('client'));
+	t.equal(s.dueInMs, 200);
+	t.same(s.expire(), ['close fin']);
+	s.send(CLOSED);
+	t.equal(b.records[0]?.outcome, 'half-close-timeout');
+});
+
+t.test('no timeout means never', async (t) => {
+	const b = bench({ listeners: [{ timeouts: { idleMs: null, halfCloseMs: null, maxDurationMs: null } }] });
+	const s = b.open();
+	s.send(ACCEPTED);
+	s.send(CONNECTED);
+	t.equal(s.session.deadlineNs, Number.POSITIVE_INFINITY);
+	s.send(eof('client'));
+	t.equal(s.session.deadlineNs, Number.POSITIVE_INFINITY);
+});
+
+t.test('the longest duration counts from the accept', async (t) => {
+	const b = bench({ listeners: [{ timeouts: { idleMs: null, halfCloseMs: null, maxDurationMs: 500 } }] });
+	const s = b.open();
+	s.send(ACCEPTED);
+	b.pass(100);
+	s.send(CONNECTED);
+	t.equal(s.dueInMs, 400);
+	t.same(s.expire(), ['close fin']);
+	s.send(CLOSED);
+	t.equal(b.records[0]?.outcome, 'max-duration');
+});
+
+t.test('what was read from a side that reset is offered for one second', async (t) => {
+	const b = bench();
+	const s = bring('flushing', b);
+	t.equal(s.dueInMs, 1_000);
+	t.same(s.expire(), ['close reset']);
+	s.send(CLOSED);
+	t.equal(b.records[0]?.outcome, 'backend-reset');
+});
+
+t.test('a drain ends the session when its time is over, and a later one only shortens', async (t) => {
+	const b = bench();
+	const s = bring('relaying', b);
+	s.send({ type: 'drain', untilNs: b.nowNs + 5e9, outcome: 'drained' });
+	s.send({ type: 'drain', untilNs: b.nowNs + 9e9, outcome: 'shutdown' });
+	t.equal(s.dueInMs, 5_000);
+	t.same(s.expire(), ['close fin']);
+	s.send(CLOSED);
+	t.equal(b.records[0]?.outcome, 'drained');
+});
+
+t.test('a session in its relay does not keep the snapshot', async (t) => {
+	const s = bring('connecting');
+	t.equal(s.session.snapshotId, 1);
+	s.send(CONNECTED);
+	t.equal(s.session.snapshotId, null);
+});
+
+t.test('a unix-domain client has no address: rules by address do not match it', async (t) => {
+	const b = bench({ listeners: [{ access: denyAll('close'), perClient: perClient({ maxConnections: 0 }) }] });
+	const s = b.open(null);
+	t.same(s.send(ACCEPTED), ['connect pool0-b0']);
+});
+
+t.test('the access log can be left to errors, or off', async (t) => {
+	for (const [accessLog, expected] of [
+		['all', 2],
+		['errors', 1],
+		['none', 0],
+	] as const) {
+		const b = bench({ accessLog });
+		const good = bring('relaying', b);
+		good.send({ type: 'relay-ended' });
+		good.send(CLOSED);
+		const bad = bring('connecting', b);
+		bad.send(reset('client'));
+		bad.send(CLOSED);
+		t.equal(b.records.length, expected, accessLog);
+	}
+});

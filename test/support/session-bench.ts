@@ -1,0 +1,105 @@
+import type { IpAddress } from '../../src/core/address.ts';
+import type { AccessRecord } from '../../src/core/record.ts';
+import type { SessionAction, SessionEvent } from '../../src/core/session-io.ts';
+import type { SlotRef, Snapshot } from '../../src/core/snapshot.ts';
+import { NS_PER_MS } from '../../src/core/units.ts';
+import { parseAddress } from '../../src/policy/address.ts';
+import { makeGeoReader } from '../../src/policy/geo.ts';
+import { makeWorld, type World } from '../../src/policy/world.ts';
+import type { SessionContext } from '../../src/session/context.ts';
+import { HeldClients } from '../../src/session/held.ts';
+import { Session } from '../../src/session/session.ts';
+import { FakeBoard, FakeDesk } from './fake-desk.ts';
+
+/** The address of a literal; throws on a bad one. */
+export function ip(text: string): IpAddress {
+	const address = parseAddress(text);
+	if (address === null) throw new Error(`not an address: ${text}`);
+	return address;
+}
+
+export interface BenchMeter {
+	uploadBytes: number;
+	downloadBytes: number;
+	lastByteNs: number;
+}
+
+/** One worker's surroundings without sockets: time moves when a test says so, chance is a constant. */
+export class SessionBench {
+	readonly board = new FakeBoard();
+	readonly records: AccessRecord[] = [];
+	readonly connects: { slot: SlotRef; ok: boolean }[] = [];
+	readonly evicted: object[] = [];
+	readonly context: SessionContext & { world: World };
+	nowNs = 1_000 * NS_PER_MS;
+
+	constructor(snapshot: Snapshot, heldCap = 1000) {
+		const geo = makeGeoReader(snapshot.geo, { country: () => null });
+		this.context = {
+			world: makeWorld(snapshot, { live: this.board, geo, rng: () => 0.5 }),
+			clock: { wallMs: () => 42 },
+			records: { access: (record) => void this.records.push(record), log: () => {} },
+			tally: { connect: (slot, ok) => void this.connects.push({ slot, ok }), ended: () => {} },
+			held: new HeldClients(heldCap, 1, (session) => void this.evicted.push(session)),
+			openDesk: () => new FakeDesk(this.board),
+		};
+	}
+
+	open(peer: string | null = '192.0.2.1', listener = 0): BenchSession {
+		return new BenchSession(this, peer === null ? null : ip(peer), listener);
+	}
+
+	pass(ms: number): void {
+		this.nowNs += ms * NS_PER_MS;
+	}
+}
+
+/** A session with its meter; `send` answers the actions in short words. */
+export class BenchSession {
+	readonly meter: BenchMeter = { uploadBytes: 0, downloadBytes: 0, lastByteNs: 0 };
+	readonly session: Session;
+	private readonly bench: SessionBench;
+
+	constructor(bench: SessionBench, peer: IpAddress | null, listener: number) {
+		this.bench = bench;
+		const facts = { listener, peer: { address: peer, port: 4000 }, local: { address: ip('127.0.0.1'), port: 7000 } };
+		this.session = new Session(bench.context, facts, this.meter, bench.nowNs);
+	}
+
+	send(event: SessionEvent): string[] {
+		const out: SessionAction[] = [];
+		this.session.handle(event, this.bench.nowNs, out);
+		return out.map(inWords);
+	}
+
+	/** Moves time to the session's deadline and tells it. */
+	expire(): string[] {
+		if (this.session.deadlineNs === Number.POSITIVE_INFINITY) throw new Error('no deadline is set');
+		this.bench.nowNs = this.session.deadlineNs;
+		return this.send({ type: 'deadline' });
+	}
+
+	/** Milliseconds until the deadline. */
+	get dueInMs(): number {
+		return (this.session.deadlineNs - this.bench.nowNs) / NS_PER_MS;
+	}
+
+	byte(): void {
+		this.meter.lastByteNs = this.bench.nowNs;
+		this.meter.uploadBytes += 1;
+	}
+}
+
+function inWords(action: SessionAction): string {
+	switch (action.type) {
+		case 'connect':
+			return `connect ${action.backend.name}`;
+		case 'shutdown':
+		case 'flush':
+			return `${action.type} ${action.side}`;
+		case 'close':
+			return `close ${action.manner}`;
+		default:
+			return action.type;
+	}
+}
