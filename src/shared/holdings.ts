@@ -1,0 +1,105 @@
+import type { IpAddress } from '../core/address.ts';
+import { type Desk, type HoldingKind, TAKEN, type TakeResult } from '../core/desk.ts';
+import type { Limited, PerClientLimits } from '../core/snapshot.ts';
+import type { WorkerBoard } from './worker-board.ts';
+
+const KINDS: readonly HoldingKind[] = ['process', 'listener', 'region', 'backend'];
+const INDEX: Readonly<Record<HoldingKind, number>> = { process: 0, listener: 1, region: 2, backend: 3 };
+/** Bit and time of the client's place, after those of `KINDS`. */
+const CLIENT = KINDS.length;
+
+/**
+ * What one session holds on the scoreboard: at most one place of each kind. Everything is given back once,
+ * however often it is asked for. The session ends with `releaseAll`.
+ */
+export class Holdings implements Desk {
+	readonly #board: WorkerBoard;
+	readonly #places: (Limited | null)[] = [null, null, null, null];
+	/** When each kind was taken; finds its rate counts again. */
+	readonly #takenNs: number[] = [0.5, 0.5, 0.5, 0.5, 0.5];
+	#limits: PerClientLimits | null = null;
+	#entry = -1;
+	#entryGeneration = 0;
+	/** A bit per kind: a place is held. */
+	#held = 0;
+	/** A bit per kind: its rates are counted and may be refunded. */
+	#counted = 0;
+
+	constructor(board: WorkerBoard) {
+		this.#board = board;
+	}
+
+	/** True while a place of this kind is held. */
+	holds(kind: HoldingKind | 'client'): boolean {
+		return (this.#held & this.#bit(kind)) !== 0;
+	}
+
+	/** A place of this kind that is still held is given back first: retrying on another backend needs no release. */
+	take(kind: HoldingKind, place: Limited, nowNs: number, expected: number): TakeResult {
+		this.release(kind);
+		const result = this.#board.take(place, nowNs, expected);
+		if (result !== TAKEN) return result;
+		const index = INDEX[kind];
+		this.#places[index] = place;
+		this.#mark(index, nowNs);
+		return TAKEN;
+	}
+
+	takeClient(limits: PerClientLimits, client: IpAddress, nowNs: number): TakeResult {
+		this.release('client');
+		const table = this.#board.scoreboard.clientTables[limits.table];
+		if (table === undefined) return TAKEN;
+		const result = table.take(this.#board.worker, limits, client, nowNs);
+		if (result !== TAKEN) return result;
+		this.#limits = limits;
+		this.#entry = table.takenEntry;
+		this.#entryGeneration = table.takenGeneration;
+		this.#mark(CLIENT, nowNs);
+		return TAKEN;
+	}
+
+	refundRates(): void {
+		for (let index = 0; index < KINDS.length; index++) {
+			const place = this.#places[index];
+			if ((this.#counted & (1 << index)) === 0 || !place) continue;
+			this.#board.refund(place, this.#takenNs[index] ?? 0);
+		}
+		// A client's entry may be another's once it is let go, so its rates come back only while it is held.
+		if ((this.#counted & this.#held & (1 << CLIENT)) !== 0 && this.#limits !== null) {
+			const table = this.#board.scoreboard.clientTables[this.#limits.table];
+			table?.refund(this.#entry, this.#entryGeneration, this.#limits, this.#takenNs[CLIENT] ?? 0);
+		}
+		this.#counted = 0;
+	}
+
+	/** The place only; its rate counts stay, and (but for the client's) can be refunded until the next take of the kind. */
+	release(kind: HoldingKind | 'client'): void {
+		const bit = this.#bit(kind);
+		if ((this.#held & bit) === 0) return;
+		this.#held &= ~bit;
+		if (kind === 'client') {
+			if (this.#limits === null) return;
+			const table = this.#board.scoreboard.clientTables[this.#limits.table];
+			table?.release(this.#board.worker, this.#entry, this.#entryGeneration);
+			return;
+		}
+		const place = this.#places[INDEX[kind]];
+		if (place) this.#board.giveBack(place.slot);
+	}
+
+	releaseAll(): void {
+		if (this.#held === 0) return;
+		for (const kind of KINDS) this.release(kind);
+		this.release('client');
+	}
+
+	#bit(kind: HoldingKind | 'client'): number {
+		return kind === 'client' ? 1 << CLIENT : 1 << INDEX[kind];
+	}
+
+	#mark(index: number, nowNs: number): void {
+		this.#held |= 1 << index;
+		this.#counted |= 1 << index;
+		this.#takenNs[index] = nowNs;
+	}
+}

@@ -1,0 +1,76 @@
+import { MAX_RATES } from '../core/snapshot.ts';
+
+/** Where things lie in a slot page. Offsets are in 32-bit words unless the name says otherwise. */
+
+/** Worker numbers run from 0 to this less one; every slot has a ledger word for each. */
+export const MAX_WORKERS = 64;
+
+/** One memory under two views: words, and aligned pairs of words for wide exchanges. */
+export interface Cells {
+	readonly words: Int32Array;
+	readonly wide: BigInt64Array;
+}
+
+export const cellsOf = (buffer: SharedArrayBuffer): Cells => ({
+	words: new Int32Array(buffer),
+	wide: new BigInt64Array(buffer),
+});
+
+/** A rate cell is a ring of this many sub-windows, each a pair of words (see `rate.ts`). */
+export const SUB_WINDOWS = 16;
+export const RATE_CELL_WORDS = SUB_WINDOWS * 2;
+
+export const SLOTS_PER_PAGE = 256;
+const PAGE_HEADER_WORDS = 64;
+
+/** Rises when the slot is reused; a holding that names an older one changes nothing. */
+export const GENERATION = 0;
+/** Connections held now, by all workers. */
+export const ACTIVE = 1;
+/** Index into `HEALTH_WORDS`. */
+export const HEALTH = 2;
+/** Round-robin turns taken. */
+export const TURN = 3;
+/** Must be even: rate cells are exchanged in pairs. Words 4 to 15 are free. */
+export const RATES = 16;
+/** One ledger word per worker (see `ledger.ts`). */
+export const SHARES = RATES + MAX_RATES * RATE_CELL_WORDS;
+/** From `SHARES + MAX_WORKERS` to here is free for what comes next. */
+export const SLOT_WORDS = 256;
+
+export const slotBase = (index: number): number => PAGE_HEADER_WORDS + (index % SLOTS_PER_PAGE) * SLOT_WORDS;
+export const pageOf = (index: number): number => Math.floor(index / SLOTS_PER_PAGE);
+
+/** By value of the health word; 0 is what a fresh slot has. */
+export const HEALTH_WORDS = ['unknown', 'up', 'down'] as const;
+
+/** What is counted per slot and worker, as Float64; the order is the layout. At most `TOTALS_STRIDE`. */
+export const TOTALS = [
+	'uploadBytes',
+	'downloadBytes',
+	/** Sessions ended. */
+	'sessions',
+	/** Upstream connects tried. */
+	'connects',
+	'connectFailures',
+	/** Clients turned away here. */
+	'refused',
+] as const;
+export type Total = (typeof TOTALS)[number];
+export const TOTAL_INDEX: Readonly<Record<Total, number>> = {
+	uploadBytes: 0,
+	downloadBytes: 1,
+	sessions: 2,
+	connects: 3,
+	connectFailures: 4,
+	refused: 5,
+};
+
+/** One cache line per worker and slot: a worker adds without atomics and disturbs no other. */
+const TOTALS_STRIDE = 8;
+export const TOTALS_BYTE_OFFSET = (PAGE_HEADER_WORDS + SLOTS_PER_PAGE * SLOT_WORDS) * 4;
+export const totalsBase = (worker: number, index: number): number =>
+	(worker * SLOTS_PER_PAGE + (index % SLOTS_PER_PAGE)) * TOTALS_STRIDE;
+
+/** About 1.3 MB of addresses; memory is committed only where it is written. */
+export const PAGE_BYTES = TOTALS_BYTE_OFFSET + MAX_WORKERS * SLOTS_PER_PAGE * TOTALS_STRIDE * 8;
