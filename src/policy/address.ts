@@ -46,13 +46,19 @@ function parseDotted(text: string): number {
 }
 
 function parseV6(text: string): IpAddress | null {
-	const lastColon = text.lastIndexOf(':');
-	const tail = text.slice(lastColon + 1);
-	if (tail.includes('.') && parseDotted(tail) < 0) return null;
-	if (!ipaddr.IPv6.isValid(text)) return null;
-	const parts = ipaddr.IPv6.parse(text).parts;
+	const hex = text.includes('.') ? withoutDots(text) : text;
+	if (!ipaddr.IPv6.isValid(hex)) return null;
+	const parts = ipaddr.IPv6.parse(hex).parts;
 	const word = (i: number): number => (((parts[i] ?? 0) << 16) | (parts[i + 1] ?? 0)) >>> 0;
 	return { a: word(0), b: word(2), c: word(4), d: word(6) };
+}
+
+/** The dotted end as two groups: ipaddr.js would take `::1.2.3.4` for `::ffff:1.2.3.4`, and octal and hex octets. */
+function withoutDots(text: string): string {
+	const dotted = text.lastIndexOf(':') + 1;
+	const value = parseDotted(text.slice(dotted));
+	if (value < 0) return '';
+	return `${text.slice(0, dotted)}${Math.floor(value / 65_536).toString(16)}:${(value % 65_536).toString(16)}`;
 }
 
 /** IPv4 dotted, IPv6 as RFC 5952 writes it. */

@@ -46,9 +46,9 @@ t.test('an IPv4-mapped address has the country of its IPv4 address', (t) => {
 
 t.test('no address at all makes a lookup throw, and what it answers looks like a country', (t) => {
 	const word = fc.integer({ min: 0, max: 0xffffffff });
-	const any = fc.record({ a: word, b: word, c: word, d: word });
+	const any = fc.record({ a: word, b: word, c: word, d: word }, { noNullPrototype: true });
 	const edge = fc.constantFrom(0, 1, 0xffff, 0xffff0000, 0xffffffff);
-	const edges = fc.record({ a: edge, b: edge, c: edge, d: edge });
+	const edges = fc.record({ a: edge, b: edge, c: edge, d: edge }, { noNullPrototype: true });
 	fc.assert(
 		fc.property(fc.oneof(any, edges, word.map(addressOfV4)), (address) => {
 			const country = geo.country(address);
