@@ -1,7 +1,8 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import type { SocketTarget } from '../../core/address.ts';
 import { formatAddress, parseAddress as parseIpAddress } from '../../policy/address.ts';
-import { type Parsed, parsed, quote, wrong } from './units.ts';
+import { type Parsed, parsed, wrong } from './units.ts';
+import { quote } from './wording.ts';
 
 const FORMS = 'write host:port, [v6]:port or unix:/path';
 /** RFC 1123 section 2.1, and the underscore that container platforms use; at most 253 octets in all. */

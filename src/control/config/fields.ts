@@ -1,4 +1,3 @@
-import { closest } from 'fastest-levenshtein';
 import * as z from 'zod';
 import type { SocketTarget } from '../../core/address.ts';
 import { MAX_RATES, type RateLimit } from '../../core/snapshot.ts';
@@ -11,10 +10,12 @@ import {
 	type Milliseconds,
 	type Parsed,
 	parseDuration,
+	parsed,
 	parseRate,
-	quote,
 	RATE_PATTERN,
+	wrong,
 } from './units.ts';
+import { kindFault, quote, unknown } from './wording.ts';
 
 /** The most that any cap may be; the scoreboard counts in Int32. */
 const MAX_CONNECTIONS = 100_000_000;
@@ -36,12 +37,6 @@ export function about(description: string, example: unknown, absent?: string): K
 	return absent === undefined ? { description, example } : { description, example, absent };
 }
 
-/** `unknown key "x": the nearest known key is "y"`, or the same of pools, regions and codes. */
-export function unknown(what: string, text: string, known: readonly string[]): string {
-	const shown = `unknown ${what} ${quote(text)}`;
-	return known.length === 0 ? shown : `${shown}: the nearest known ${what} is ${quote(closest(text, known))}`;
-}
-
 /** An object that takes these keys and no other. Its message has one line for each key too many, in their order. */
 export function section<Shape extends z.ZodRawShape>(shape: Shape) {
 	const known = Object.keys(shape);
@@ -60,8 +55,8 @@ interface TextForm<T> {
 
 /** Text in a form of its own. A number where text is due is read as text, so that the message names the unit. */
 function textForm<T>({ unit, expected, parse, pattern }: TextForm<T>) {
-	const notText = (input: unknown): string | undefined => {
-		if (typeof input !== 'number') return undefined;
+	const notText = (input: unknown): string => {
+		if (typeof input !== 'number') return kindFault(expected, input);
 		const result = parse(String(input));
 		return result.ok ? `expected ${expected}, in quotes` : result.message;
 	};
@@ -76,15 +71,20 @@ function textForm<T>({ unit, expected, parse, pattern }: TextForm<T>) {
 		.meta(pattern === undefined ? { unit } : { unit, pattern });
 }
 
-/** `atLeast` in milliseconds. */
-export function duration(atLeast: Milliseconds, atMost: Milliseconds = Number.POSITIVE_INFINITY) {
+interface DurationBounds {
+	readonly atLeast: Milliseconds;
+	readonly atMost?: Milliseconds;
+	/** Only multiples of this, where the system takes no finer value. */
+	readonly step?: Milliseconds;
+}
+
+export function duration({ atLeast, atMost = Number.POSITIVE_INFINITY, step = 1 }: DurationBounds) {
 	const parse = (text: string): Parsed<Milliseconds> => {
 		const result = parseDuration(text);
 		if (!result.ok) return result;
-		if (result.value < atLeast)
-			return { ok: false, message: `${quote(text)} is too short: at least ${formatDuration(atLeast)}` };
-		if (result.value > atMost)
-			return { ok: false, message: `${quote(text)} is too long: at most ${formatDuration(atMost)}` };
+		if (result.value < atLeast) return wrong(`${quote(text)} is too short: at least ${formatDuration(atLeast)}`);
+		if (result.value > atMost) return wrong(`${quote(text)} is too long: at most ${formatDuration(atMost)}`);
+		if (result.value % step !== 0) return wrong(`${quote(text)} is not a multiple of ${formatDuration(step)}`);
 		return result;
 	};
 	return textForm({ unit: 'duration', expected: 'a duration such as 30s', parse, pattern: DURATION_PATTERN });
@@ -121,7 +121,7 @@ export const backendAddress = () =>
 		parse: (text) => {
 			const result = parseAddress(text);
 			if (!result.ok || result.value.type === 'unix' || result.value.port > 0) return result;
-			return { ok: false, message: `${quote(text)}: the port must be from 1 to 65535` };
+			return wrong(`${quote(text)}: the port must be from 1 to 65535`);
 		},
 	});
 
@@ -134,8 +134,8 @@ export const network = () =>
 		expected: 'a network such as 10.0.0.0/8',
 		parse: (text) =>
 			parseNetwork(text) === null
-				? { ok: false, message: `${quote(text)} is not a network: write for example 10.0.0.0/8 or 2001:db8::/32` }
-				: { ok: true, value: text },
+				? wrong(`${quote(text)} is not a network: write for example 10.0.0.0/8 or 2001:db8::/32`)
+				: parsed(text),
 	});
 
 export const country = () =>
@@ -143,28 +143,30 @@ export const country = () =>
 		unit: 'country code',
 		expected: 'a country code such as DE',
 		parse: (text) => {
-			if (isCountry(text)) return { ok: true, value: text };
+			if (isCountry(text)) return parsed(text);
 			const hint = isCountry(text.toUpperCase())
 				? `write ${text.toUpperCase()}`
 				: 'write two letters of ISO 3166-1, such as DE';
-			return { ok: false, message: `no country has the code ${quote(text)}: ${hint}` };
+			return wrong(`no country has the code ${quote(text)}: ${hint}`);
 		},
 		pattern: '^[A-Z]{2}$',
 	});
 
-const named = (pattern: string, rule: string) =>
-	z.string().regex(new RegExp(pattern), { error: (issue) => `${quote(String(issue.input))} is not a name: ${rule}` });
+const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
+/** A region's name begins with a letter: keys that look like numbers would lose their place in the file's order. */
+export const REGION_NAME_PATTERN = '^[A-Za-z][A-Za-z0-9_.-]{0,63}$';
 
 /** Names of listeners, pools and backends. */
 export const name = () =>
-	named('^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$', 'up to 64 letters, digits, dots, dashes and underscores');
-
-/** A region's name begins with a letter: keys that look like numbers would lose their place in the file's order. */
-export const regionName = () =>
-	named(
-		'^[A-Za-z][A-Za-z0-9_.-]{0,63}$',
-		'a letter, then letters, digits, dots, dashes and underscores, up to 64 in all',
-	);
+	textForm<string>({
+		unit: 'name',
+		expected: 'a name',
+		parse: (text) => {
+			if (new RegExp(NAME_PATTERN).test(text)) return parsed(text);
+			return wrong(`${quote(text)} is not a name: up to 64 letters, digits, dots, dashes and underscores`);
+		},
+		pattern: NAME_PATTERN,
+	});
 
 export const count = (least: number, most: number) => z.int().min(least).max(most);
 

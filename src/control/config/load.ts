@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { SocketTarget } from '../../core/address.ts';
 import { ConfigError, type ConfigProblem, EXIT, errorText, SluiceError } from '../../core/errors.ts';
 import { findingsOf, formatPath, wording } from './findings.ts';
@@ -96,8 +97,11 @@ function parseYaml(text: string, file: string): YamlText {
 	}
 }
 
+/** By place; one that repeats the one before it (a parser that stumbles on) is dropped. */
 const inOrder = (problems: readonly ConfigProblem[]): ConfigProblem[] =>
-	problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+	problems
+		.toSorted((a, b) => a.line - b.line || a.column - b.column)
+		.filter((problem, i, all) => i === 0 || !isDeepStrictEqual(problem, all[i - 1]));
 
 const READ_FAULTS: Readonly<Record<string, string>> = {
 	ENOENT: 'no such file',

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { formatTarget, type SocketTarget } from '../../core/address.ts';
-import { parseAddress, parseBind } from './address.ts';
-import { unknown } from './fields.ts';
-import { type Parsed, parseDuration, quote } from './units.ts';
+import { parseAddress } from './address.ts';
+import { REGION_NAME_PATTERN } from './fields.ts';
+import { parseDuration } from './units.ts';
+import { quote, unknown } from './wording.ts';
 import type { Finding } from './yaml-document.ts';
 
 type Path = readonly PropertyKey[];
@@ -44,10 +45,18 @@ interface Known {
 
 function checkRegions(regions: Readonly<Record<string, unknown>>): Finding[] {
 	return Object.entries(regions).flatMap(([name, value]) => {
-		const region = record(value);
-		const empty = isAbsentOrEmpty(region.countries) && isAbsentOrEmpty(region.continents);
-		if (!empty || !isRecord(value)) return [];
-		return [{ path: ['geo', 'regions', name], message: 'has no countries: name countries or continents', onKey: true }];
+		const path = ['geo', 'regions', name];
+		const { countries, continents } = record(value);
+		const faults = [];
+		if (!new RegExp(REGION_NAME_PATTERN).test(name)) {
+			faults.push(
+				`${quote(name)} is not a region's name: a letter, then letters, digits, dots, dashes, underscores, up to 64`,
+			);
+		}
+		if (isRecord(value) && isAbsentOrEmpty(countries) && isAbsentOrEmpty(continents)) {
+			faults.push('has no countries: name countries or continents');
+		}
+		return faults.map((message) => ({ path, message, onKey: true }));
 	});
 }
 
@@ -85,12 +94,15 @@ function checkRoute(route: Readonly<Record<string, unknown>>, at: Path, known: K
 
 function checkPool(pool: Readonly<Record<string, unknown>>, at: Path, folder: string): Finding[] {
 	const backends = list(pool.backends).map(record);
-	const unnamed = backends.map((backend) => backend.name ?? addressText(backend.address, folder));
+	const targets = backends.map((backend) => absoluteTarget(backend.address, folder));
+	const called = backends.map(({ name }, i) => {
+		const target = targets[i] ?? null;
+		return name ?? (target === null ? null : formatTarget(target));
+	});
+	const keyOf = (i: number): string => (backends[i]?.name === undefined ? 'address' : 'name');
 	return [
-		...twice(unnamed, 'backend', (i) => [...at, 'backends', i, backends[i]?.name === undefined ? 'address' : 'name']),
-		...backends.flatMap((backend, i) =>
-			checkUnixPath(backend.address, parseAddress, folder, [...at, 'backends', i, 'address']),
-		),
+		...twice(called, 'backend', (i) => [...at, 'backends', i, keyOf(i)]),
+		...targets.flatMap((target, i) => checkUnixPath(target, [...at, 'backends', i, 'address'])),
 		...checkBackoff(record(pool.retries), [...at, 'retries']),
 	];
 }
@@ -106,16 +118,17 @@ function checkBackoff(retries: Readonly<Record<string, unknown>>, at: Path): Fin
 
 /** No two binds may be one address; port 0 is a different port each time, but not twice in one listener. */
 function checkBinds(listeners: readonly Readonly<Record<string, unknown>>[], folder: string): Finding[] {
-	const seen = new Map<string, string>();
+	const owners = new Map<string, string>();
 	return listeners.flatMap((listener, i) =>
 		bindEntries(listener.bind, ['listeners', i, 'bind']).flatMap(({ value, path }) => {
-			const address = addressText(value, folder);
-			if (address === null) return [];
-			const key = address.endsWith(':0') ? `${i} ${address}` : address;
-			const owner = seen.get(key);
+			const target = absoluteTarget(value, folder);
+			if (target === null) return [];
+			const address = formatTarget(target);
+			const key = target.type === 'tcp' && target.port === 0 ? `${i} ${address}` : address;
+			const owner = owners.get(key);
 			if (owner !== undefined) return [{ path, message: `${address} is already bound by ${owner}` }];
-			seen.set(key, formatOwner(listener.name, i));
-			return checkUnixPath(value, parseBind, folder, path);
+			owners.set(key, formatOwner(listener.name, i));
+			return checkUnixPath(target, path);
 		}),
 	);
 }
@@ -127,25 +140,19 @@ function bindEntries(bind: unknown, at: Path): { value: unknown; path: Path }[] 
 	return bind.map((value: unknown, i) => ({ value, path: [...at, i] }));
 }
 
-function checkUnixPath(
-	value: unknown,
-	parse: (text: string) => Parsed<SocketTarget>,
-	folder: string,
-	path: Path,
-): Finding[] {
-	const result = parse(text(value) ?? '');
-	if (!result.ok || result.value.type !== 'unix') return [];
-	const bytes = Buffer.byteLength(resolve(folder, result.value.path));
+function checkUnixPath(target: SocketTarget | null, path: Path): Finding[] {
+	if (target === null || target.type !== 'unix') return [];
+	const bytes = Buffer.byteLength(target.path);
 	if (bytes <= MAX_UNIX_PATH_BYTES) return [];
 	return [{ path, message: `the path has ${bytes} bytes, a unix socket's at most ${MAX_UNIX_PATH_BYTES}` }];
 }
 
-/** One text per address; null for what is no address. */
-function addressText(value: unknown, folder: string): string | null {
+/** Null for what is no address; that is the schema's to say. */
+function absoluteTarget(value: unknown, folder: string): SocketTarget | null {
 	const result = parseAddress(text(value) ?? '');
 	if (!result.ok) return null;
 	const target = result.value;
-	return formatTarget(target.type === 'unix' ? { ...target, path: resolve(folder, target.path) } : target);
+	return target.type === 'unix' ? { ...target, path: resolve(folder, target.path) } : target;
 }
 
 /** Every text after the first of its kind. */
@@ -157,7 +164,7 @@ function twice(values: readonly unknown[], what: string, pathOf: (index: number)
 			seen.add(value);
 			return [];
 		}
-		return [{ path: pathOf(i), message: `${what} ${quote(value)} is named twice` }];
+		return [{ path: pathOf(i), message: `${what} ${quote(value)} is there twice` }];
 	});
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { CONTINENTS } from '../geo/continents.ts';
-import { about, country, maxConnections, network, rates, regionName, section } from './fields.ts';
+import { about, country, maxConnections, network, REGION_NAME_PATTERN, rates, section } from './fields.ts';
 
 const region = section({
 	countries: z
@@ -28,7 +28,7 @@ export const geo = section({
 		.default('embedded')
 		.meta(about('Where countries of addresses come from: `embedded` is the data of geoip-lite.', 'embedded')),
 	regions: z
-		.record(regionName(), region)
+		.record(z.string().meta({ pattern: REGION_NAME_PATTERN }), region)
 		.prefault({})
 		.meta(
 			about('Named sets of countries. A country in two of them belongs to the first in file order.', {

@@ -20,10 +20,10 @@ const MANNERS =
 	'How a refusal looks: `close` sends FIN, `reset` sends RST, `silent` answers nothing for `holdFor` and then resets, `tarpit` waits for `holdFor` and then serves.';
 
 const manner = () => z.enum(REFUSAL_MANNERS).default('close').meta(about(MANNERS, 'reset'));
-const holdFor = () => duration(1, 3_600_000).prefault('10s').meta(about(HOLD_FOR, '5s'));
+const holdFor = () => duration({ atLeast: 1, atMost: 3_600_000 }).prefault('10s').meta(about(HOLD_FOR, '5s'));
 
 /** One set of conditions of `access`: a client is in it when any of them names it. */
-const accessList = (description: string) =>
+const accessList = (description: string, example: unknown, absent: string) =>
 	section({
 		networks: z
 			.array(network())
@@ -39,11 +39,19 @@ const accessList = (description: string) =>
 			.meta(about('Regions of `geo.regions`.', ['eu'])),
 	})
 		.optional()
-		.meta(about(description, { networks: ['203.0.113.0/24'], countries: ['KP'] }));
+		.meta(about(description, example, absent));
 
 const access = section({
-	allow: accessList('Who may come in; absent: everyone. A client without an address (unix socket) is in no list.'),
-	deny: accessList('Who may not come in. Deny beats allow.'),
+	allow: accessList(
+		'Who may come in, and nobody else. A client without an address (unix socket) is in no list.',
+		{ countries: ['DE', 'AT'] },
+		'everyone',
+	),
+	deny: accessList(
+		'Who may not come in. Deny beats allow.',
+		{ networks: ['203.0.113.0/24'], countries: ['KP'] },
+		'nobody',
+	),
 	action: manner(),
 	holdFor: holdFor(),
 });
@@ -74,19 +82,19 @@ const perClient = section({
 });
 
 const timeouts = section({
-	idle: duration(1)
+	idle: duration({ atLeast: 1 })
 		.prefault('10m')
 		.meta(about('A session in which no byte moves either way for so long ends with `idle-timeout`.', '1h')),
-	halfClose: duration(1)
+	halfClose: duration({ atLeast: 1 })
 		.prefault('1m')
 		.meta(about('After one side has sent FIN: the session ends when no byte comes the other way for so long.', '30s')),
-	maxDuration: duration(1)
+	maxDuration: duration({ atLeast: 1 })
 		.optional()
 		.meta(about('A session ends after so long, whatever it does.', '12h', 'no limit')),
 });
 
 /** Whole seconds: what TCP_KEEPIDLE and TCP_KEEPINTVL take (tcp(7)). */
-const keepAliveTime = () => duration(1_000, 32_767_000);
+const keepAliveTime = () => duration({ atLeast: 1_000, atMost: 32_767_000, step: 1_000 });
 
 const keepAlive = section({
 	idle: keepAliveTime()
@@ -115,11 +123,11 @@ const match = section({
 });
 
 const route = section({
-	match: match.prefault({}).meta(
-		about('All keys given must hold, the values of one key are alternatives. Absent: every client.', {
-			regions: ['eu'],
-		}),
-	),
+	match: match
+		.prefault({})
+		.meta(
+			about('All keys given must hold, the values of one key are alternatives.', { regions: ['eu'] }, 'every client'),
+		),
 	to: z
 		.array(z.string())
 		.min(1)

@@ -19,10 +19,12 @@ const retries = section({
 	attempts: count(0, 100)
 		.default(2)
 		.meta(about('Tries after the first, on another backend first. Never after a byte was sent.', 3)),
-	backoff: duration(0, 60_000)
+	backoff: duration({ atLeast: 0, atMost: 60_000 })
 		.prefault('100ms')
 		.meta(about('Wait before the first retry; doubles each time, jittered.', '50ms')),
-	maxBackoff: duration(0, 600_000).prefault('2s').meta(about('The longest wait between tries.', '1s')),
+	maxBackoff: duration({ atLeast: 0, atMost: 600_000 })
+		.prefault('2s')
+		.meta(about('The longest wait between tries.', '1s')),
 });
 
 const backend = section({
@@ -52,11 +54,13 @@ export const pool = section({
 		about(`How a backend is chosen, by name or as \`{ algorithm: NAME }\`: ${ALGORITHMS}`, 'least-connections'),
 	),
 	retries: retries.prefault({}).meta(about('What happens when a backend cannot be reached.', { attempts: 1 })),
-	connectTimeout: duration(1, 600_000).prefault('5s').meta(about('How long a connect to a backend may take.', '2s')),
+	connectTimeout: duration({ atLeast: 1, atMost: 600_000 })
+		.prefault('5s')
+		.meta(about('How long a connect to a backend may take.', '2s')),
 	sourceAddress: ipAddress()
 		.optional()
 		.meta(about('Local IP address of the connections to backends.', '10.0.0.5', "the system's choice")),
-	resolve: duration(1_000, 86_400_000)
+	resolve: duration({ atLeast: 1_000, atMost: 86_400_000 })
 		.prefault('30s')
 		.meta(about('How often host names of backends are looked up again.', '5m')),
 	backends: z

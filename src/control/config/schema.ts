@@ -39,15 +39,15 @@ export const configSchema = section({
 			),
 		),
 	workers: z
-		.union([z.enum(['auto']), count(1, 256)])
+		.union([z.enum(['auto']), count(1, 256)], { error: 'expected auto or a whole number from 1 to 256' })
 		.default('auto')
 		.meta(about('Worker threads: `auto` is one per core, or a number. A change needs a restart.', 4)),
 	log: log.prefault({}).meta(about('JSON lines on standard output.', { level: 'info', access: 'errors' })),
 	limits: limits.prefault({}).meta(about('Limits of the whole process.', { maxConnections: 9_000 })),
-	drain: duration(0)
+	drain: duration({ atLeast: 0 })
 		.prefault('30s')
 		.meta(about('How long sessions may go on after SIGTERM, or on a removed backend.', '2m')),
-	preStop: duration(0).prefault('0s').meta(about('Time between SIGTERM and the end of accepting.', '5s')),
+	preStop: duration({ atLeast: 0 }).prefault('0s').meta(about('Time between SIGTERM and the end of accepting.', '5s')),
 	geo: geo.prefault({}).meta(about('Where clients come from.', { regions: { eu: { continents: ['europe'] } } })),
 	listeners: z
 		.array(listener)

@@ -1,4 +1,5 @@
 import type { RateLimit } from '../../core/snapshot.ts';
+import { quote } from './wording.ts';
 
 /** Milliseconds, as every duration of a parsed configuration is. */
 export type Milliseconds = number;
@@ -10,11 +11,6 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 export const parsed = <T>(value: T): Parsed<T> => ({ ok: true, value });
 export const wrong = (message: string): Parsed<never> => ({ ok: false, message });
-
-/** Texts of a hostile file are shown shortened and on one line. */
-export function quote(text: string): string {
-	return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
-}
 
 const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const SIZE_UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;

@@ -12,7 +12,7 @@ import {
 	type YAMLMap,
 } from 'yaml';
 import { errorText } from '../../core/errors.ts';
-import { quote } from './units.ts';
+import { quote } from './wording.ts';
 
 /** A fault at a place of the tree; `onKey` when the key itself is at fault, not its value. */
 export interface Finding {
@@ -36,6 +36,14 @@ const MAX_ALIASES = 100;
 const MAX_VALUES = 500_000;
 const MAX_DEPTH = 64;
 
+/** Where the parser's message speaks to programmers, or not of configurations. */
+const OWN_WORDS: Readonly<Record<string, string>> = {
+	DUPLICATE_KEY: 'this key is given twice',
+	MULTIPLE_DOCS: 'a second document begins: a configuration is one',
+	RESOURCE_EXHAUSTION: 'nested too deeply',
+	TAG_RESOLVE_FAILED: 'unknown tag',
+};
+
 /** A YAML 1.2 (or JSON) text: its value, and where each value was written. */
 export class YamlText {
 	readonly faults: readonly SyntaxFault[];
@@ -50,9 +58,9 @@ export class YamlText {
 		this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, version: '1.2' });
 		const faults = [...this.document.errors, ...this.document.warnings].map((error) => ({
 			...this.at(error.pos[0]),
-			message: error.message,
+			message: OWN_WORDS[error.code] ?? error.message,
 		}));
-		if (faults.length === 0) faults.push(...this.protoKeys());
+		if (faults.length === 0) faults.push(...this.ownFaults());
 		if (faults.length === 0) this.value = this.expand(faults);
 		this.faults = faults;
 	}
@@ -94,13 +102,19 @@ export class YamlText {
 		return made;
 	}
 
-	/** `__proto__` is no key of anything, and objects would swallow it silently. */
-	private protoKeys(): SyntaxFault[] {
+	/** `__proto__` is no key of anything, and objects would swallow it silently; an alias must have an anchor before it. */
+	private ownFaults(): SyntaxFault[] {
 		const found: SyntaxFault[] = [];
+		const add = (node: Node, message: string): void => {
+			found.push({ ...this.at(node.range?.[0] ?? 0), message });
+		};
 		visit(this.document, {
-			Pair: (_, pair) => {
-				if (!isNode(pair.key) || String(pair.key) !== '__proto__') return;
-				found.push({ ...this.at(pair.key.range?.[0] ?? 0), message: 'unknown key "__proto__"' });
+			Pair: (_, { key }) => {
+				if (isNode(key) && String(key) === '__proto__') add(key, 'unknown key "__proto__"');
+			},
+			Alias: (_, alias) => {
+				if (alias.resolve(this.document) === undefined)
+					add(alias, `no anchor ${quote(`&${alias.source}`)} before this alias`);
 			},
 		});
 		return found;
@@ -114,7 +128,7 @@ export class YamlText {
 			faults.push({ line: 1, column: 1, message: fault });
 		} catch (error) {
 			if (error instanceof RangeError) throw error;
-			faults.push({ line: 1, column: 1, message: `aliases: ${quote(errorText(error))}` });
+			faults.push({ line: 1, column: 1, message: `aliases cannot be expanded: ${errorText(error)}` });
 		}
 		return undefined;
 	}
