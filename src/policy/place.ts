@@ -116,9 +116,10 @@ class PoolChoice implements BalanceView {
 			if (decided === backup || !this.hasMember()) continue;
 			decided = backup;
 			verdict = 'full';
+			if (trace !== null) this.noteTier(backup, health, trace);
 			const backend = this.takeFromTier(desk);
 			if (backend === null) continue;
-			if (trace !== null) this.explainChoice(backend, health, trace);
+			if (trace !== null) this.noteChoice(backend, trace);
 			return backend;
 		}
 		return verdict;
@@ -173,10 +174,14 @@ class PoolChoice implements BalanceView {
 		return this.world.rng();
 	}
 
-	private explainChoice(backend: BackendSnapshot, health: Health, trace: Trace): void {
-		const open = this.pool.backends.filter((_, index) => this.open(index)).length;
-		const kind = backend.backup ? 'backup backends' : 'backends';
+	private noteTier(backup: boolean, health: Health, trace: Trace): void {
+		let open = 0;
+		for (let index = 0; index < this.size; index++) if (this.open(index)) open += 1;
+		const kind = backup ? 'backup backends' : 'backends';
 		trace.note('balance', `pool ${this.pool.name}: ${open} of ${this.size} open (${kind}, ${health})`);
+	}
+
+	private noteChoice(backend: BackendSnapshot, trace: Trace): void {
 		trace.note('balance', `${this.pool.balance} picks ${this.pool.name}/${backend.name}, weight ${backend.weight}`);
 	}
 }

@@ -1,0 +1,100 @@
+import t from 'tap';
+import { explain } from '../../src/policy/explain.ts';
+import { makeGeoReader } from '../../src/policy/geo.ts';
+import { buildNetworkTable } from '../../src/policy/network-table.ts';
+import { at } from '../../src/policy/world.ts';
+import { FakeBoard } from '../support/fake-desk.ts';
+import { ip } from '../support/session-bench.ts';
+import { type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
+
+const HOUSE: SnapshotSpec = {
+	regions: [{ name: 'eu', countries: ['DE', 'FR'] }],
+	overrides: { '192.0.2.0/24': 'DE', '198.51.100.0/24': 'US' },
+	pools: [
+		{
+			name: 'eu',
+			balance: 'least-connections',
+			backends: [
+				{ name: 'eu-1', maxConnections: 1 },
+				{ name: 'eu-2', maxConnections: 1 },
+			],
+		},
+		{ name: 'us', backends: [{ name: 'us-1' }] },
+	],
+	listeners: [
+		{
+			name: 'game',
+			access: {
+				allow: null,
+				deny: { networks: buildNetworkTable(['198.51.100.66']), countries: null, regions: null },
+				action: 'reset',
+				holdForMs: 0,
+			},
+			routes: [{ match: { regions: new Set([0]) }, to: ['eu', 'us'] }, { to: ['us'] }],
+		},
+	],
+};
+
+function explainIps(ips: readonly string[], spec: SnapshotSpec = HOUSE) {
+	const snapshot = snapshotOf(spec);
+	const board = new FakeBoard();
+	const live = { ...lookOnly(board) };
+	const geo = makeGeoReader(snapshot.geo, { country: () => null });
+	const parts = { live, geo, rng: () => 0.5, nowNs: 0 };
+	const told = explain(snapshot, at(snapshot.listeners, 0), ips.map(ip), parts);
+	t.equal(board.total, 0, 'nothing is taken on the real board');
+	return told;
+}
+
+const lookOnly = (board: FakeBoard) => ({
+	active: board.active.bind(board),
+	hasRoom: board.hasRoom.bind(board),
+	health: board.health.bind(board),
+	peekTurn: () => 0,
+});
+
+t.test('each stage tells its decision and its reason', async (t) => {
+	const { clients } = explainIps(['192.0.2.7']);
+	t.match(clients, [{ client: '192.0.2.7', country: 'DE', region: 'eu', route: '1', pool: 'eu', outcome: null }]);
+	t.same(
+		at(clients, 0).steps.map(({ stage, text }) => `${stage}: ${text}`),
+		[
+			'accept: process: below its cap of 1000, no rate',
+			'accept: listener game: no cap, no rate',
+			'admit: client 192.0.2.7: country DE, region eu',
+			'admit: access rules let it in',
+			'admit: region eu: no cap, no rate',
+			'route: route 1 matches: pools in order: eu, us',
+			'balance: pool eu: 2 of 2 open (backends, up)',
+			`balance: least-connections picks eu/${at(clients, 0).backend}, weight 1`,
+		],
+	);
+});
+
+t.test('a refused client is told why and in which manner', async (t) => {
+	const { clients } = explainIps(['198.51.100.66']);
+	t.match(clients, [{ outcome: 'access-denied', manner: 'reset', pool: null, backend: null }]);
+	t.match(at(clients, 0).steps.at(-1), { text: /refused: deny network 198\.51\.100\.66/ });
+});
+
+t.test('several clients are rehearsed as if the ones before had stayed, and their spread is told', async (t) => {
+	const { clients, spread } = explainIps(['192.0.2.1', '192.0.2.2', '192.0.2.3', '198.51.100.1', '198.51.100.66']);
+	t.same(new Set(clients.slice(0, 2).map(({ backend }) => backend)), new Set(['eu-1', 'eu-2']));
+	t.equal(at(clients, 2).backend, 'us-1', 'both are full: spill');
+	t.match(spread[0], { pool: 'us', backend: 'us-1', clients: 2 });
+	t.equal(
+		spread.reduce((sum, row) => sum + row.clients, 0),
+		5,
+	);
+	t.ok(spread.some((row) => row.outcome === 'access-denied' && row.clients === 1));
+});
+
+t.test('the tarpit is told, and that the client is served after it', async (t) => {
+	const listener = {
+		...HOUSE.listeners?.[0],
+		access: { ...at(HOUSE.listeners ?? [], 0).access, action: 'tarpit', holdForMs: 50 },
+	};
+	const { clients } = explainIps(['198.51.100.66'], { ...HOUSE, listeners: [listener as never] });
+	t.match(clients, [{ outcome: null, pool: 'us' }]);
+	t.ok(at(clients, 0).steps.some(({ text }) => text === 'served all the same after 50 ms in the tarpit'));
+});
