@@ -1,3 +1,4 @@
+import { mix32 } from '../hash.ts';
 import type { Balancer, BalanceView } from './contract.ts';
 import { NONE } from './contract.ts';
 
@@ -6,6 +7,9 @@ export const LOOK_AT_ALL = 64;
 
 /** In a larger pool a pick looks at this many, drawn with equal chances (one may be drawn twice). */
 export const SAMPLE = 64;
+
+/** One random number is drawn for a pick; all further chance comes from it by steps of 2^32 / phi and mixing. */
+const GOLDEN = 0x9e3779b9;
 
 /**
  * The open backend with the fewest connections for its weight. Among equals one is drawn by weight, so that a
@@ -24,15 +28,17 @@ function leastOf(view: BalanceView, looks: number, drawn: boolean): number {
 	let bestActive = 0;
 	let bestWeight = 1;
 	let tiedWeight = 0;
+	let scatter = Math.floor(view.random() * 2 ** 32);
 	for (let look = 0; look < looks; look++) {
-		const i = drawn ? Math.floor(view.random() * view.size) : look;
+		scatter = mix32(scatter + GOLDEN);
+		const i = drawn ? Math.floor((scatter / 2 ** 32) * view.size) : look;
 		if (!view.open(i)) continue;
 		const active = view.active(i);
 		const weight = view.weight(i);
 		const order = best === NONE ? -1 : active * bestWeight - bestActive * weight;
 		if (order > 0) continue;
 		tiedWeight = order < 0 ? weight : tiedWeight + weight;
-		if (order === 0 && view.random() * tiedWeight >= weight) continue;
+		if (order === 0 && (mix32(scatter) / 2 ** 32) * tiedWeight >= weight) continue;
 		best = i;
 		bestActive = active;
 		bestWeight = weight;
