@@ -1,0 +1,79 @@
+import t from 'tap';
+import type { BackendSnapshot, Snapshot } from '../../src/core/snapshot.ts';
+import { Holdings } from '../../src/shared/holdings.ts';
+import { SimulatedHouse } from '../support/simulated-house.ts';
+import { Simulation, type SimulationOptions, type SimulationResult } from '../support/simulation.ts';
+
+function simulate(options: Partial<SimulationOptions> & { seed: number; sessions: number }): SimulationResult {
+	const workers = options.workers ?? 3;
+	return new Simulation(new SimulatedHouse(workers, options.seed), { workers, ...options }).run();
+}
+
+t.test('100,000 sessions with faults: caps hold, everything is given back', async (t) => {
+	const result = simulate({ seed: 1, sessions: 100_000 });
+	t.same(result.faults, []);
+	t.equal(result.sessions, 100_000);
+	t.ok(result.workersLost > 20, `${result.workersLost} workers were lost on the way`);
+	for (const [name, cap] of [
+		['eu-1', 8],
+		['eu-2', 5],
+		['us-1', 10],
+		['us-2', 10],
+		['us-spare', 4],
+	] as const) {
+		t.equal(result.mostOpen.get(name), cap, `${name} reached its cap`);
+	}
+	const met = [...result.outcomes.keys()].sort();
+	t.same(
+		met,
+		[
+			'access-denied',
+			'backend-reset',
+			'client-reset',
+			'completed',
+			'connect-failed',
+			'half-close-timeout',
+			'idle-timeout',
+			'max-connections',
+			'max-duration',
+			'pool-down',
+			'pool-full',
+			'rate-limited',
+		],
+		'the faults lead to every outcome that a simulation can have',
+	);
+});
+
+t.test('the same seed gives the same trace, another seed another', async (t) => {
+	const [first, again, other] = [7, 7, 8].map((seed) => simulate({ seed, sessions: 3_000 }).trace);
+	t.equal(first, again);
+	t.not(first, other);
+});
+
+t.test('no worker lost: as many records as sessions', async (t) => {
+	for (const workers of [1, 2]) t.same(simulate({ seed: 40 + workers, sessions: 2_000, workers }).faults, []);
+});
+
+t.test('a planted lost release is caught', async (t) => {
+	class Forgetful extends Holdings {
+		private static count = 0;
+		override releaseAll(): void {
+			Forgetful.count += 1;
+			if (Forgetful.count % 500 !== 0) super.releaseAll();
+		}
+	}
+	const { faults } = simulate({ seed: 3, sessions: 2_000, desk: (board) => new Forgetful(board) });
+	t.match(faults.join('\n'), /still counts/);
+});
+
+t.test('a planted cap that is off by one is caught', async (t) => {
+	const generous = (snapshot: Snapshot): Snapshot => ({
+		...snapshot,
+		pools: snapshot.pools.map((pool) => ({ ...pool, backends: pool.backends.map(oneMore) })),
+	});
+	const { faults } = simulate({ seed: 3, sessions: 5_000, misread: generous });
+	t.match(faults.join('\n'), /us-1 has 11 of 10/);
+});
+
+const oneMore = (backend: BackendSnapshot): BackendSnapshot =>
+	backend.maxConnections === null ? backend : { ...backend, maxConnections: backend.maxConnections + 1 };

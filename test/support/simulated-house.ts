@@ -1,0 +1,166 @@
+import type { IpAddress } from '../../src/core/address.ts';
+import type { Health } from '../../src/core/desk.ts';
+import type { ScoreboardMemory } from '../../src/core/messages.ts';
+import type { BackendSnapshot, Limited, PoolSnapshot, SlotRef, Snapshot } from '../../src/core/snapshot.ts';
+import { buildNetworkTable } from '../../src/policy/network-table.ts';
+import { type SlotKind, SlotRegistry } from '../../src/shared/registry.ts';
+import { Repair } from '../../src/shared/repair.ts';
+import { ip } from './session-bench.ts';
+import { type PoolSpec, rate, snapshotOf } from './snapshots.ts';
+
+const KINDS: ReadonlySet<string> = new Set<SlotKind>(['process', 'listener', 'region', 'pool', 'backend']);
+
+/** The main thread's part of a simulation: a real scoreboard, its registry, and a configuration that changes. */
+export class SimulatedHouse {
+	readonly registry: SlotRegistry;
+	readonly repairer: Repair;
+	snapshot: Snapshot;
+	/** Every place that ever was, so that a place left out of the configuration is still looked at. */
+	private readonly known = new Map<string, Limited>();
+	private reloads = 1;
+
+	constructor(workers: number, seed: number) {
+		this.registry = new SlotRegistry({ workers, seed });
+		this.repairer = new Repair(this.registry.scoreboard);
+		this.snapshot = this.build(() => 0);
+	}
+
+	get memory(): ScoreboardMemory {
+		return this.registry.memory;
+	}
+
+	active(slot: SlotRef): number {
+		return this.registry.scoreboard.active(slot);
+	}
+
+	setHealth(backend: BackendSnapshot, health: Health): void {
+		this.registry.scoreboard.setHealth(backend.slot, health);
+	}
+
+	/** Weights change, one backend comes and goes; the caps of what stays do not change. */
+	reload(rng: () => number): void {
+		this.reloads += 1;
+		this.snapshot = this.build(rng);
+	}
+
+	repair(worker: number): void {
+		if (!this.repairer.repair(worker)) throw new Error(`worker ${worker} could not be repaired`);
+	}
+
+	audit(): readonly string[] {
+		const faults = this.repairer.audit();
+		if (!this.repairer.isZero()) faults.push('the scoreboard is not zero');
+		return faults;
+	}
+
+	places(): Iterable<[string, Limited]> {
+		return this.known;
+	}
+
+	/** As configured, whatever a session believes. */
+	capOf(backend: string): number | null {
+		return this.known.get(`backend ${backend}`)?.maxConnections ?? null;
+	}
+
+	someBackend(rng: () => number): BackendSnapshot {
+		const all = this.snapshot.pools.flatMap((pool: PoolSnapshot) => pool.backends);
+		const backend = all[Math.floor(rng() * all.length)];
+		if (backend === undefined) throw new Error('a house without backends');
+		return backend;
+	}
+
+	/** 64 clients, a few of them in a network that is held in the tarpit and one that is denied. */
+	clientAddress(rng: () => number): IpAddress {
+		return ip(`10.${Math.floor(rng() * 4)}.0.${Math.floor(rng() * 16)}`);
+	}
+
+	private build(rng: () => number): Snapshot {
+		const table = this.registry.clientTable('game', 64, 1);
+		const snapshot = snapshotOf(
+			{
+				id: this.reloads,
+				process: { maxConnections: 120 },
+				overrides: { '10.0.0.0/16': 'DE', '10.1.0.0/16': 'FR', '10.2.0.0/16': 'US' },
+				regions: [{ name: 'eu', countries: ['DE', 'FR'], maxConnections: 60, rates: [rate(400, 100)] }],
+				pools: poolsOf(rng),
+				listeners: [
+					{
+						name: 'game',
+						maxConnections: 100,
+						rates: [rate(300, 100), rate(2500, 1000)],
+						timeouts: { idleMs: 300, halfCloseMs: 100, maxDurationMs: 320 },
+						access: {
+							allow: null,
+							deny: { networks: buildNetworkTable(['10.3.0.0/29']), countries: null, regions: null },
+							action: this.reloads % 2 === 0 ? 'silent' : 'tarpit',
+							holdForMs: 20,
+						},
+						perClient: {
+							maxConnections: 4,
+							rates: [rate(20, 100)],
+							prefixV4: 32,
+							prefixV6: 64,
+							action: 'close',
+							holdForMs: 0,
+							tableSize: 64,
+							table,
+						},
+						routes: [{ match: { regions: new Set([0]) }, to: ['eu', 'us'] }, { to: ['us', 'eu'] }],
+					},
+				],
+			},
+			(kind, name, address) => this.registry.claim(asKind(kind), name, address),
+		);
+		this.remember(snapshot);
+		return snapshot;
+	}
+
+	private remember(snapshot: Snapshot): void {
+		const places: [string, Limited][] = [
+			['process', snapshot.process],
+			...snapshot.regions.map((region): [string, Limited] => [`region ${region.name}`, region]),
+			...snapshot.listeners.map((listener): [string, Limited] => [`listener ${listener.name}`, listener]),
+			...snapshot.pools.flatMap((pool) =>
+				pool.backends.map((backend): [string, Limited] => [`backend ${backend.name}`, backend]),
+			),
+		];
+		for (const [name, place] of places) this.known.set(name, place);
+		const slots = [...places.map(([, place]) => place.slot), ...snapshot.pools.map((pool) => pool.slot)];
+		this.registry.retain(snapshot.id, slots, [0]);
+	}
+}
+
+function poolsOf(rng: () => number): readonly PoolSpec[] {
+	const retries = { attempts: 2, backoffMs: 5, maxBackoffMs: 20 };
+	const weight = (): number => 1 + Math.floor(rng() * 3);
+	const passing = rng() < 0.5 ? [{ name: 'eu-3', weight: 1, maxConnections: 3 }] : [];
+	return [
+		{
+			name: 'eu',
+			balance: 'least-connections',
+			connectTimeoutMs: 15,
+			retries,
+			backends: [
+				{ name: 'eu-1', weight: weight(), maxConnections: 8 },
+				{ name: 'eu-2', weight: weight(), maxConnections: 5, rates: [rate(40, 100)] },
+				...passing,
+			],
+		},
+		{
+			name: 'us',
+			balance: 'round-robin',
+			connectTimeoutMs: 15,
+			retries,
+			backends: [
+				{ name: 'us-1', weight: weight(), maxConnections: 10 },
+				{ name: 'us-2', weight: weight(), maxConnections: 10 },
+				{ name: 'us-spare', backup: true, maxConnections: 4 },
+			],
+		},
+	];
+}
+
+function asKind(kind: string): SlotKind {
+	if (!KINDS.has(kind)) throw new Error(`not a kind of slot: ${kind}`);
+	return kind as SlotKind;
+}

@@ -1,0 +1,353 @@
+import type { IpAddress } from '../../src/core/address.ts';
+import type { SessionAction, SessionEvent } from '../../src/core/session-io.ts';
+import type { BackendSnapshot, Limited, Snapshot } from '../../src/core/snapshot.ts';
+import { NS_PER_MS, type Side } from '../../src/core/units.ts';
+import { makeGeoReader } from '../../src/policy/geo.ts';
+import { makeWorld } from '../../src/policy/world.ts';
+import { seededRng } from '../../src/rng.ts';
+import type { SessionContext, SessionDesk } from '../../src/session/context.ts';
+import { HeldClients } from '../../src/session/held.ts';
+import { Session } from '../../src/session/session.ts';
+import { Holdings } from '../../src/shared/holdings.ts';
+import { WorkerBoard } from '../../src/shared/worker-board.ts';
+import { Agenda } from './agenda.ts';
+import type { BenchMeter } from './session-bench.ts';
+import type { SimulatedHouse } from './simulated-house.ts';
+
+/** How a simulated backend treats a connect just now. */
+type Mood = 'well' | 'refuses' | 'hangs' | 'resets';
+
+/** A backend that counts for itself: the oracle that caps are held against. */
+class SimBackend {
+	open = 0;
+	most = 0;
+	mood: Mood = 'well';
+}
+
+export interface SimulationResult {
+	readonly sessions: number;
+	/** Of every event and its actions; the same seed gives the same. */
+	readonly trace: number;
+	readonly outcomes: ReadonlyMap<string, number>;
+	/** What was seen to be wrong; empty when all held. */
+	readonly faults: readonly string[];
+	readonly mostOpen: ReadonlyMap<string, number>;
+	readonly workersLost: number;
+}
+
+export interface SimulationOptions {
+	readonly seed: number;
+	readonly sessions: number;
+	readonly workers: number;
+	/** A planted fault: the desk of each session. */
+	readonly desk?: (board: WorkerBoard) => SessionDesk;
+	/** A planted fault: what sessions take the configuration to be. */
+	readonly misread?: (snapshot: Snapshot) => Snapshot;
+}
+
+interface SimWorker {
+	readonly number: number;
+	board: WorkerBoard;
+	context: SessionContext;
+	readonly live: Set<Connection>;
+}
+
+/** Sessions, backends and workers in virtual time, with faults drawn from a seed. */
+export class Simulation {
+	readonly agenda = new Agenda();
+	readonly rng: () => number;
+	readonly faults: string[] = [];
+	readonly house: SimulatedHouse;
+	private readonly options: SimulationOptions;
+	private readonly workers: SimWorker[];
+	private readonly backends = new Map<string, SimBackend>();
+	private readonly outcomes = new Map<string, number>();
+	private trace = 0x811c9dc5;
+	private started = 0;
+	private workersLost = 0;
+
+	constructor(house: SimulatedHouse, options: SimulationOptions) {
+		this.house = house;
+		this.options = options;
+		this.rng = seededRng(options.seed);
+		this.workers = Array.from({ length: options.workers }, (_, number) => this.newWorker(number));
+	}
+
+	run(): SimulationResult {
+		this.agenda.after(0, () => this.arrive());
+		this.agenda.after(0, () => this.disturb());
+		while (this.agenda.step());
+		this.checkEmpty();
+		return {
+			sessions: this.started,
+			trace: this.trace >>> 0,
+			outcomes: this.outcomes,
+			faults: this.faults,
+			mostOpen: new Map([...this.backends].map(([name, backend]) => [name, backend.most])),
+			workersLost: this.workersLost,
+		};
+	}
+
+	chance(probability: number): boolean {
+		return this.rng() < probability;
+	}
+
+	ms(most: number): number {
+		return this.rng() * most * NS_PER_MS;
+	}
+
+	backendOf(backend: BackendSnapshot): SimBackend {
+		const known = this.backends.get(backend.name) ?? new SimBackend();
+		this.backends.set(backend.name, known);
+		return known;
+	}
+
+	note(text: string): void {
+		for (let i = 0; i < text.length; i++) this.trace = Math.imul(this.trace ^ text.charCodeAt(i), 0x01000193);
+	}
+
+	fault(text: string): void {
+		if (this.faults.length < 20) this.faults.push(text);
+	}
+
+	/** A cap as the backend itself sees it. */
+	opened(backend: BackendSnapshot): void {
+		const sim = this.backendOf(backend);
+		sim.open += 1;
+		sim.most = Math.max(sim.most, sim.open);
+		const cap = this.house.capOf(backend.name);
+		if (cap !== null && sim.open > cap) this.fault(`${backend.name} has ${sim.open} of ${cap}`);
+	}
+
+	private newWorker(number: number): SimWorker {
+		const board = new WorkerBoard(this.house.memory, number);
+		return { number, board, context: this.contextOf(board), live: new Set() };
+	}
+
+	private contextOf(board: WorkerBoard): SessionContext {
+		const snapshot = this.options.misread?.(this.house.snapshot) ?? this.house.snapshot;
+		const world = makeWorld(snapshot, {
+			live: board.scoreboard,
+			geo: makeGeoReader(snapshot.geo, { country: () => null }),
+			rng: this.rng,
+		});
+		const evict = (session: object): void => this.agenda.after(0, () => this.evict(session));
+		return {
+			world,
+			clock: { wallMs: () => 0 },
+			records: {
+				access: ({ outcome }) => void this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1),
+				log: () => {},
+			},
+			tally: { connect: () => {}, ended: () => {} },
+			held: new HeldClients(snapshot.process.maxConnections ?? 1000, this.options.workers, evict),
+			openDesk: () => this.options.desk?.(board) ?? new Holdings(board),
+		};
+	}
+
+	private evict(session: object): void {
+		for (const worker of this.workers) {
+			for (const connection of worker.live) if (connection.session === session) connection.tell({ type: 'evict' });
+		}
+	}
+
+	private arrive(): void {
+		if (this.started >= this.options.sessions) return;
+		this.started += 1;
+		const worker = this.pickWorker();
+		const connection = new Connection(this, worker, this.started, this.house.clientAddress(this.rng));
+		worker.live.add(connection);
+		connection.tell({ type: 'accepted' });
+		this.agenda.after(this.ms(0.4), () => this.arrive());
+	}
+
+	private pickWorker(): SimWorker {
+		const worker = this.workers[Math.floor(this.rng() * this.workers.length)];
+		if (worker === undefined) throw new Error('a simulation needs a worker');
+		return worker;
+	}
+
+	/** Now and then something breaks, heals, is reloaded or dies. */
+	private disturb(): void {
+		if (this.started >= this.options.sessions) return;
+		const backend = this.house.someBackend(this.rng);
+		const moods: readonly Mood[] = ['well', 'well', 'refuses', 'hangs', 'resets'];
+		this.backendOf(backend).mood = moods[Math.floor(this.rng() * moods.length)] ?? 'well';
+		if (this.chance(0.3)) this.house.setHealth(this.house.someBackend(this.rng), this.chance(0.3) ? 'down' : 'up');
+		if (this.chance(0.05)) this.loseWorker(this.pickWorker());
+		if (this.chance(0.1)) this.reload();
+		this.checkCaps();
+		this.agenda.after(this.ms(40), () => this.disturb());
+	}
+
+	/** Its sessions vanish without a word; the kernel closes their sockets. */
+	private loseWorker(worker: SimWorker): void {
+		this.workersLost += 1;
+		this.note(`lost ${worker.number}`);
+		for (const connection of worker.live) connection.vanish();
+		worker.live.clear();
+		this.house.repair(worker.number);
+		worker.board = new WorkerBoard(this.house.memory, worker.number);
+		worker.context = this.contextOf(worker.board);
+	}
+
+	private reload(): void {
+		this.note('reload');
+		this.house.reload(this.rng);
+		for (const worker of this.workers) worker.context = this.contextOf(worker.board);
+	}
+
+	private checkCaps(): void {
+		for (const [name, place] of this.house.places()) this.checkCap(name, place);
+	}
+
+	private checkCap(name: string, place: Limited): void {
+		const active = this.house.active(place.slot);
+		if (place.maxConnections !== null && active > place.maxConnections) {
+			this.fault(`${name} counts ${active} of ${place.maxConnections}`);
+		}
+	}
+
+	private checkEmpty(): void {
+		for (const [name, place] of this.house.places()) {
+			const active = this.house.active(place.slot);
+			if (active !== 0) this.fault(`${name} still counts ${active}`);
+		}
+		for (const fault of this.house.audit()) this.fault(fault);
+		for (const [name, backend] of this.backends) if (backend.open !== 0) this.fault(`${name} has ${backend.open} open`);
+		const ended = [...this.outcomes.values()].reduce((sum, n) => sum + n, 0);
+		if (this.workersLost === 0 && ended !== this.started) this.fault(`${this.started} sessions, ${ended} records`);
+	}
+}
+
+/** The simulated engine's part for one session: sockets that behave as chance has it. */
+class Connection {
+	readonly session: Session;
+	private readonly meter: BenchMeter = { uploadBytes: 0, downloadBytes: 0, lastByteNs: 0 };
+	private readonly simulation: Simulation;
+	private readonly worker: SimWorker;
+	private readonly number: number;
+	private backend: BackendSnapshot | null = null;
+	/** Raised to make what is still on the agenda void. */
+	private connectEpoch = 0;
+	private alarmNs = Number.POSITIVE_INFINITY;
+	private gone = false;
+	private readonly ended = { client: false, backend: false };
+	private readonly sentFin = { client: false, backend: false };
+
+	constructor(simulation: Simulation, worker: SimWorker, number: number, address: IpAddress) {
+		this.simulation = simulation;
+		this.worker = worker;
+		this.number = number;
+		const facts = { listener: 0, peer: { address, port: number % 65536 }, local: { address, port: 7000 } };
+		this.session = new Session(worker.context, facts, this.meter, simulation.agenda.nowNs);
+		if (simulation.chance(0.05)) this.later(50, () => this.tell({ type: 'reset', side: 'client' }));
+		if (simulation.chance(0.05)) this.later(20, () => this.eof('client'));
+	}
+
+	vanish(): void {
+		this.gone = true;
+		this.closeBackend();
+	}
+
+	tell(event: SessionEvent): void {
+		if (this.gone) return;
+		const { agenda } = this.simulation;
+		const out: SessionAction[] = [];
+		this.session.handle(event, agenda.nowNs, out);
+		this.simulation.note(`${this.number} ${event.type}`);
+		for (const action of out) this.act(action);
+		if (this.session.over) {
+			this.gone = true;
+			this.worker.live.delete(this);
+		} else this.arm();
+	}
+
+	/** One alarm at a time: a later deadline waits for the earlier alarm, as engines do. */
+	private arm(): void {
+		const { deadlineNs } = this.session;
+		if (deadlineNs >= this.alarmNs) return;
+		this.alarmNs = deadlineNs;
+		this.simulation.agenda.at(deadlineNs, () => {
+			if (this.alarmNs !== deadlineNs) return;
+			this.alarmNs = Number.POSITIVE_INFINITY;
+			if (this.session.deadlineNs <= this.simulation.agenda.nowNs) this.tell({ type: 'deadline' });
+			else if (!this.gone && this.session.deadlineNs !== Number.POSITIVE_INFINITY) this.arm();
+		});
+	}
+
+	private act(action: SessionAction): void {
+		this.simulation.note(action.type);
+		switch (action.type) {
+			case 'connect':
+				return this.connect(action.backend);
+			case 'cancel-connect':
+				this.connectEpoch += 1;
+				return;
+			case 'relay':
+				return this.relay();
+			case 'shutdown':
+				this.sentFin[action.side] = true;
+				return this.checkEnded();
+			case 'flush':
+				if (this.simulation.chance(0.8)) this.later(5, () => this.tell({ type: 'flushed', side: action.side }));
+				return;
+			case 'close':
+				return this.later(2, () => {
+					this.closeBackend();
+					this.tell({ type: 'closed' });
+				});
+			case 'hold':
+				return;
+		}
+	}
+
+	private connect(backend: BackendSnapshot): void {
+		const epoch = ++this.connectEpoch;
+		const { mood } = this.simulation.backendOf(backend);
+		if (mood === 'hangs') return;
+		this.later(3, () => {
+			if (epoch !== this.connectEpoch || this.session.currentState !== 'connecting') return;
+			if (mood === 'refuses') return this.tell({ type: 'connect-failed', cause: 'refused', code: 'ECONNREFUSED' });
+			this.backend = backend;
+			this.simulation.opened(backend);
+			this.tell({ type: 'connected' });
+			if (mood === 'resets') this.later(1, () => this.tell({ type: 'reset', side: 'backend' }));
+		});
+	}
+
+	private relay(): void {
+		this.later(30, () => {
+			this.meter.lastByteNs = this.simulation.agenda.nowNs;
+			this.meter.downloadBytes += 100;
+		});
+		const first: Side = this.simulation.chance(0.5) ? 'client' : 'backend';
+		if (this.simulation.chance(0.97)) this.later(60, () => this.eof(first));
+		if (this.simulation.chance(0.95)) this.later(120, () => this.eof(first === 'client' ? 'backend' : 'client'));
+		if (this.simulation.chance(0.03)) this.later(80, () => this.tell({ type: 'reset', side: first }));
+	}
+
+	private eof(side: Side): void {
+		if (this.ended[side]) return;
+		this.ended[side] = true;
+		this.tell({ type: 'eof', side });
+		this.checkEnded();
+	}
+
+	private checkEnded(): void {
+		const both = this.sentFin.client && this.sentFin.backend && this.ended.client && this.ended.backend;
+		if (both) this.later(1, () => this.tell({ type: 'relay-ended' }));
+	}
+
+	private closeBackend(): void {
+		if (this.backend === null) return;
+		this.simulation.backendOf(this.backend).open -= 1;
+		this.backend = null;
+	}
+
+	private later(mostMs: number, run: () => void): void {
+		this.simulation.agenda.after(this.simulation.ms(mostMs), () => {
+			if (!this.gone) run();
+		});
+	}
+}
