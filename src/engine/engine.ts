@@ -9,7 +9,7 @@ export interface EngineSession {
 	handle(event: SessionEvent, nowNs: number, out: SessionAction[]): void;
 	/** Absolute, monotonic; Infinity for none. Read by the engine after every `handle`. */
 	readonly deadlineNs: number;
-	/** True after a `close` action. */
+	/** True once it has settled its account, which it does at `closed`. */
 	readonly over: boolean;
 	/** The backend it holds a place of, or null. */
 	readonly backendSlot: SlotRef | null;
@@ -23,7 +23,7 @@ export interface EngineOptions<S extends EngineSession = EngineSession> {
 	readonly clock: Clock;
 	/** `facts.listener` is an index into the snapshot last given to `apply`. */
 	createSession(facts: AcceptedFacts, meter: RelayMeter): S;
-	/** The session is over and its sockets are closing; the engine has forgotten it. */
+	/** The session is over; the engine has forgotten it. The client may still be taking its last bytes. */
 	onSessionOver(session: S): void;
 	/** Once, after `stopAccepting`: no session is left and all their last bytes are written. May come from inside `stopAccepting`. */
 	onIdle(): void;
@@ -54,4 +54,5 @@ export interface Engine<S extends EngineSession = EngineSession> {
 	destroy(): void;
 }
 
+/** What makes an engine of one kind. */
 export type EngineFactory = <S extends EngineSession>(options: EngineOptions<S>) => Engine<S>;

@@ -1,0 +1,185 @@
+import { errorText } from '../core/errors.ts';
+import type { SessionAction, SessionEvent } from '../core/session-io.ts';
+import type { BackendSnapshot, PoolSnapshot } from '../core/snapshot.ts';
+import type { Side } from '../core/units.ts';
+import { type DeadlineEntry, Deadlines } from './deadlines.ts';
+import type { EngineOptions, EngineSession } from './engine.ts';
+
+/** The hands of one session: each method carries out the action of its name (see `SessionAction`). */
+export interface Shell {
+	hold(): void;
+	connect(pool: PoolSnapshot, backend: BackendSnapshot): void;
+	cancelConnect(): void;
+	relay(): void;
+	shutdown(side: Side): void;
+	flush(side: Side): void;
+	/** Owes a `closed` event in return, in the call or later. */
+	close(manner: 'fin' | 'reset'): void;
+}
+
+/** A session with its shell and its place among the deadlines. Engines pass it back to `tell`. */
+export class Journey<S extends EngineSession = EngineSession> implements DeadlineEntry {
+	readonly session: S;
+	readonly shell: Shell;
+	/** The session is over; nothing more is told. */
+	ended = false;
+	heapIndex = -1;
+	heapKeyNs = 0;
+	dueNs = Number.POSITIVE_INFINITY;
+
+	constructor(session: S, shell: Shell) {
+		this.session = session;
+		this.shell = shell;
+	}
+}
+
+const DEADLINE: SessionEvent = { type: 'deadline' };
+const FAULT: SessionEvent = { type: 'kill', outcome: 'internal-error' };
+
+type DriverOptions<S extends EngineSession> = Pick<EngineOptions<S>, 'clock' | 'onSessionOver' | 'log'> & {
+	/** The earliest deadline has become this one; wake by calling `runDue` no earlier. Infinity: none is left. */
+	readonly wakeAt: (deadlineNs: number) => void;
+};
+
+/**
+ * Runs the sessions of one engine: events in, actions out to the shells, deadlines kept. An event that
+ * comes up while actions are carried out waits its turn, so a session is never entered twice.
+ * A session or shell that throws is ended alone, with outcome `internal-error`.
+ */
+export class Driver<S extends EngineSession> {
+	readonly #options: DriverOptions<S>;
+	readonly #journeys = new Set<Journey<S>>();
+	readonly #deadlines = new Deadlines<Journey<S>>();
+	readonly #waiting: { readonly journey: Journey<S>; readonly event: SessionEvent }[] = [];
+	readonly #actions: SessionAction[] = [];
+	#busy = false;
+
+	constructor(options: DriverOptions<S>) {
+		this.#options = options;
+	}
+
+	get size(): number {
+		return this.#journeys.size;
+	}
+
+	*sessions(): Generator<S> {
+		for (const journey of this.#journeys) yield journey.session;
+	}
+
+	/** Take in a new session; its first event is still to be told. */
+	add(session: S, shell: Shell): Journey<S> {
+		const journey = new Journey(session, shell);
+		this.#journeys.add(journey);
+		return journey;
+	}
+
+	/** Give a session an event and carry out what it answers. Nothing happens once it is over. */
+	tell(journey: Journey<S>, event: SessionEvent): void {
+		if (journey.ended) return;
+		if (this.#busy) {
+			this.#waiting.push({ journey, event });
+			return;
+		}
+		this.#busy = true;
+		try {
+			this.#step(journey, event);
+			for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+				this.#step(next.journey, next.event);
+			}
+		} finally {
+			this.#busy = false;
+		}
+		this.#options.wakeAt(this.#deadlines.nextNs);
+	}
+
+	broadcast(event: SessionEvent, which?: (session: S) => boolean): void {
+		for (const journey of this.#journeys) {
+			if (which === undefined || which(journey.session)) this.tell(journey, event);
+		}
+	}
+
+	/** Tell every session whose deadline has passed. One that does not move its deadline is not told twice. */
+	runDue(nowNs: number): void {
+		for (let turns = this.#deadlines.size; turns > 0; turns--) {
+			const journey = this.#deadlines.takeDue(nowNs);
+			if (journey === null) break;
+			this.tell(journey, DEADLINE);
+		}
+		this.#options.wakeAt(this.#deadlines.nextNs);
+	}
+
+	#step(journey: Journey<S>, event: SessionEvent): void {
+		if (journey.ended) return;
+		try {
+			this.#exchange(journey, event);
+		} catch (error) {
+			this.#endFaulty(journey, error);
+		}
+		if (journey.ended) return;
+		if (journey.session.over) this.#forget(journey);
+		else this.#deadlines.set(journey, journey.session.deadlineNs);
+	}
+
+	#exchange(journey: Journey<S>, event: SessionEvent): void {
+		const actions = this.#actions;
+		actions.length = 0;
+		journey.session.handle(event, this.#options.clock.nowNs(), actions);
+		for (const action of actions) this.#carryOut(journey, action);
+	}
+
+	#carryOut(journey: Journey<S>, action: SessionAction): void {
+		const { shell } = journey;
+		switch (action.type) {
+			case 'hold':
+				return shell.hold();
+			case 'connect':
+				return shell.connect(action.pool, action.backend);
+			case 'cancel-connect':
+				return shell.cancelConnect();
+			case 'relay':
+				return shell.relay();
+			case 'shutdown':
+				return shell.shutdown(action.side);
+			case 'flush':
+				return shell.flush(action.side);
+			case 'close':
+				return shell.close(action.manner);
+		}
+	}
+
+	#forget(journey: Journey<S>): void {
+		journey.ended = true;
+		this.#journeys.delete(journey);
+		this.#deadlines.remove(journey);
+		this.#options.onSessionOver(journey.session);
+	}
+
+	/** The session is asked to end by itself, for its record and its holdings; if that fails too, it is dropped. */
+	#endFaulty(journey: Journey<S>, error: unknown): void {
+		this.#logFault(error);
+		try {
+			this.#exchange(journey, FAULT);
+		} catch (second) {
+			this.#logFault(second);
+			this.#drop(journey);
+		}
+	}
+
+	#drop(journey: Journey<S>): void {
+		try {
+			journey.shell.close('reset');
+		} catch (error) {
+			this.#logFault(error);
+		}
+		this.#forget(journey);
+	}
+
+	#logFault(error: unknown): void {
+		const stack = error instanceof Error ? (error.stack ?? null) : null;
+		this.#options.log({
+			level: 'error',
+			msg: 'internal error in a session',
+			fields: { error: errorText(error), stack },
+		});
+	}
+}

@@ -1,0 +1,172 @@
+import type { Socket } from 'node:net';
+import { errorText } from '../../core/errors.ts';
+import type { SessionEvent } from '../../core/session-io.ts';
+import type { ListenerSnapshot, Snapshot } from '../../core/snapshot.ts';
+import { NS_PER_MS } from '../../core/units.ts';
+import { bindFailure, type WantedBind, wantedBinds } from '../binds.ts';
+import { Driver } from '../driver.ts';
+import type { Engine, EngineOptions, EngineSession } from '../engine.ts';
+import { canReusePort, systemBacklog } from '../platform.ts';
+import { Closer } from './closing.ts';
+import { Connection, type ConnectionHost } from './connection.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
+import { NodeListener } from './listener.ts';
+import { tcpEnds, UNIX_ENDS } from './peer-address.ts';
+import { withKeepAlive } from './upstream.ts';
+
+/**
+ * The engine on `node:net`. What it cannot do, against the rules: it learns of a RST on a side whose
+ * reading is stopped only at the next read; a write that fails may cost bytes that were still to be read
+ * from that side; at EMFILE the runtime accepts and closes by itself.
+ */
+export function createNodeEngine<S extends EngineSession>(options: EngineOptions<S>): Engine<S> {
+	return new NodeEngine(options);
+}
+
+class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
+	readonly closer: Closer;
+	readonly #options: EngineOptions<S>;
+	readonly #driver: Driver<S>;
+	readonly #timer: DeadlineTimer;
+	readonly #reusePort = canReusePort(process.platform);
+	readonly #backlog = systemBacklog();
+	readonly #listeners = new Map<string, NodeListener>();
+	readonly #connections = new Map<S, Connection>();
+	#snapshot: Snapshot | null = null;
+	#stopped = false;
+	#idleTold = false;
+
+	constructor(options: EngineOptions<S>) {
+		this.#options = options;
+		this.#timer = new DeadlineTimer(
+			() => this.nowNs(),
+			(nowNs) => this.#driver.runDue(nowNs),
+		);
+		this.#driver = new Driver<S>({
+			clock: options.clock,
+			log: options.log,
+			onSessionOver: (session) => this.#sessionOver(session),
+			wakeAt: (deadlineNs) => this.#timer.wakeAt(deadlineNs),
+		});
+		this.closer = new Closer(
+			() => this.nowNs() / NS_PER_MS,
+			() => this.#checkIdle(),
+		);
+	}
+
+	nowNs(): number {
+		return this.#options.clock.nowNs();
+	}
+
+	// --- listeners ---
+
+	async apply(snapshot: Snapshot): Promise<readonly string[]> {
+		this.#snapshot = snapshot;
+		if (this.#stopped) return [];
+		const wanted = wantedBinds(snapshot, this.#options.worker, this.#reusePort);
+		for (const [key, listener] of this.#listeners) {
+			const stays = wanted.get(key);
+			if (stays === undefined) this.#closeListener(key, listener);
+			else listener.listener = stays.listener;
+		}
+		const opening = [...wanted.values()].map((bind) => this.#ensureOpen(bind, snapshot));
+		const failures = await Promise.all(opening);
+		return failures.filter((failure) => failure !== null);
+	}
+
+	async #ensureOpen(wanted: WantedBind, snapshot: Snapshot): Promise<string | null> {
+		const { key, bind } = wanted;
+		const listener = this.#listeners.get(key) ?? this.#openListener(wanted);
+		const code = await listener.opened;
+		if (code === null) return null;
+		if (this.#listeners.get(key) === listener) this.#listeners.delete(key);
+		return bindFailure(snapshot.listeners[wanted.listener]?.name ?? '', bind, code);
+	}
+
+	#openListener({ key, bind, listener }: WantedBind): NodeListener {
+		const reusePort = this.#reusePort && this.#options.workers > 1;
+		const opened = new NodeListener({
+			bind,
+			listener,
+			reusePort,
+			backlog: this.#backlog,
+			onClient: (from, socket) => this.#accept(from, socket),
+		});
+		this.#listeners.set(key, opened);
+		return opened;
+	}
+
+	#closeListener(key: string, listener: NodeListener): void {
+		this.#listeners.delete(key);
+		listener.close();
+	}
+
+	// --- sessions ---
+
+	#accept(from: NodeListener, socket: Socket): void {
+		const listener = this.#snapshot?.listeners[from.listener];
+		const unix = from.bind.target.type === 'unix';
+		const ends = unix ? UNIX_ENDS : tcpEnds(socket);
+		if (listener === undefined || ends === null) {
+			// Reset before it was accepted: there is no client to speak of.
+			socket.on('error', () => {}).destroy();
+			return;
+		}
+		try {
+			this.#begin(listener, socket, unix, ends);
+		} catch (error) {
+			this.#options.log({ level: 'error', msg: 'internal error at accept', fields: { error: errorText(error) } });
+			socket.on('error', () => {});
+			this.closer.reset(socket, unix);
+		}
+	}
+
+	#begin(listener: ListenerSnapshot, socket: Socket, unix: boolean, ends: ReturnType<typeof tcpEnds> & object): void {
+		if (!unix) withKeepAlive(socket, listener.keepAlive);
+		const connection = new Connection(this, socket, unix, listener.keepAlive);
+		const session = this.#options.createSession({ listener: listener.index, ...ends }, connection.meter);
+		const journey = this.#driver.add(session, connection);
+		this.#connections.set(session, connection);
+		connection.report = (event) => this.#driver.tell(journey, event);
+		connection.start();
+		this.#driver.tell(journey, { type: 'accepted' });
+	}
+
+	#sessionOver(session: S): void {
+		this.#connections.delete(session);
+		this.#options.onSessionOver(session);
+		this.#checkIdle();
+	}
+
+	sessions(): Iterable<S> {
+		return this.#driver.sessions();
+	}
+
+	broadcast(event: SessionEvent, which?: (session: S) => boolean): void {
+		this.#driver.broadcast(event, which);
+	}
+
+	// --- the end ---
+
+	stopAccepting(): void {
+		this.#stopped = true;
+		for (const [key, listener] of this.#listeners) this.#closeListener(key, listener);
+		this.#checkIdle();
+	}
+
+	#checkIdle(): void {
+		if (!this.#stopped || this.#idleTold || this.#driver.size > 0 || this.closer.pending) return;
+		this.#idleTold = true;
+		this.#options.onIdle();
+	}
+
+	destroy(): void {
+		this.#stopped = true;
+		this.#idleTold = true;
+		for (const [key, listener] of this.#listeners) this.#closeListener(key, listener);
+		for (const connection of this.#connections.values()) connection.abandon();
+		this.#connections.clear();
+		this.closer.destroy();
+		this.#timer.clear();
+	}
+}
