@@ -56,19 +56,22 @@ function sum(ops: AtomicOps, words: Int32Array, cellAt: number, epoch: number, m
 	let total = 0;
 	for (let at = cellAt; at < cellAt + RATE_CELL_WORDS; at += 2) {
 		let tag = ops.load(words, at + EPOCH_WORD);
-		for (;;) {
+		while (isLive(tag, epoch)) {
 			const counted = ops.load(words, at + COUNT_WORD);
 			const again = ops.load(words, at + EPOCH_WORD);
 			if (again === tag) {
-				const ahead = (tag - epoch) | 0;
-				const live = ahead >= -EPOCHS_PER_WINDOW && ahead <= MAX_AHEAD && counted >>> COUNT_BITS === mark;
-				if (live) total += counted & COUNT_MASK;
+				if (counted >>> COUNT_BITS === mark) total += counted & COUNT_MASK;
 				break;
 			}
 			tag = again;
 		}
 	}
 	return total;
+}
+
+function isLive(tag: number, epoch: number): boolean {
+	const ahead = (tag - epoch) | 0;
+	return ahead >= -EPOCHS_PER_WINDOW && ahead <= MAX_AHEAD;
 }
 
 /** Add one take to the epoch; answers the epoch it went to, a later one when ours has been overtaken. */
@@ -103,7 +106,7 @@ export function takeRate(ops: AtomicOps, cells: Cells, cellAt: number, rate: Rat
 	const mark = markOf(rate.windowMs);
 	const epoch = epochOf(nowNs, rate.windowMs);
 	for (let tries = 0; tries < MAX_TRIES; tries++) {
-		if (sum(ops, cells.words, cellAt, epoch, mark) >= rate.count) return false;
+		if (tries > 0 && sum(ops, cells.words, cellAt, epoch, mark) >= rate.count) return false;
 		const target = count(ops, cells, cellAt, epoch, mark);
 		if (sum(ops, cells.words, cellAt, target, mark) <= rate.count) return true;
 		uncount(ops, cells, cellAt, target, mark);

@@ -1,0 +1,108 @@
+import type { AtomicOps } from './atomics.ts';
+
+/**
+ * Token buckets in shared memory, as reservations: a bucket is one word, the instant at which all that was
+ * reserved from it will have been earned (the "theoretical arrival time" of GCRA, ITU-T I.371). A reservation
+ * moves that instant on by its cost with one exchange and is granted the instant it found, so reservations
+ * are served in order whatever worker they come from, and a bucket never gives more than rate x T + burst
+ * plus the one reservation that may overdraw it.
+ *
+ * Instants are in ticks of 250 ns that come round: they are compared by their signed distance, which holds
+ * for 8.9 minutes either way. `settleBucket` moves the instant of an idle bucket along before that.
+ */
+export const TICK_NS = 250;
+const TICKS_PER_SECOND = 4_000_000;
+
+/** Reservations reach no further ahead than this (5 minutes); a bucket so far behind gives nothing. */
+const MAX_AHEAD_TICKS = 300 * TICKS_PER_SECOND;
+
+/** `reserve` answers this when the bucket is so far behind that it takes no more reservations. */
+export const OVERBOOKED = -1;
+
+/** Words of a bucket: the instant, and its limit as the main thread last set it. */
+export const BUCKET_WORDS = 4;
+export const BUCKET_AT = 0;
+/** Rate in units of 64 bytes per second, unsigned; 0 is unlimited. 2^32 of them are 2.2 Tbit/s. */
+const RATE = 1;
+const RATE_UNIT = 64;
+/** What idle time may earn at the most, in bytes, unsigned. */
+const BURST = 2;
+
+export const ticksOf = (nowNs: number): number => Math.floor(nowNs / TICK_NS) | 0;
+
+/** What a bucket allows; rate 0: anything. */
+export interface BucketTerms {
+	readonly bytesPerSecond: number;
+	readonly burstBytes: number;
+}
+
+/** Set or change the limit; null lifts it. The instant is moved so that a new limit starts with its full burst. */
+export function setTerms(
+	ops: AtomicOps,
+	words: Int32Array,
+	at: number,
+	terms: BucketTerms | null,
+	nowNs: number,
+): void {
+	const wasUnlimited = ops.load(words, at + RATE) === 0;
+	ops.store(words, at + BURST, terms === null ? 0 : Math.min(terms.burstBytes, 0xffff_ffff) | 0);
+	if (wasUnlimited && terms !== null) ops.store(words, at + BUCKET_AT, (ticksOf(nowNs) - burstTicks(terms)) | 0);
+	const rate = terms === null ? 0 : Math.max(1, Math.round(terms.bytesPerSecond / RATE_UNIT));
+	ops.store(words, at + RATE, Math.min(rate, 0xffff_ffff) | 0);
+}
+
+/** Bytes per second; 0 is unlimited. */
+export const rateOf = (ops: AtomicOps, words: Int32Array, at: number): number =>
+	(ops.load(words, at + RATE) >>> 0) * RATE_UNIT;
+
+export const burstOf = (ops: AtomicOps, words: Int32Array, at: number): number => ops.load(words, at + BURST) >>> 0;
+
+const burstTicks = (terms: BucketTerms): number => ticksFor(terms.burstBytes, terms.bytesPerSecond);
+
+/** Time that `bytes` take at a rate; bounded, so that a huge burst at a low rate stays comparable. */
+export const ticksFor = (bytes: number, bytesPerSecond: number): number =>
+	Math.min(Math.floor((bytes / bytesPerSecond) * TICKS_PER_SECOND), MAX_AHEAD_TICKS);
+
+/**
+ * Reserve `costTicks` from the bucket whose instant is `words[at]`. Answers in how many ticks the reservation
+ * may be used: 0 is now, OVERBOOKED never (nothing was reserved). `burst` and `cost` are in ticks. `late`:
+ * how long this session has been waiting beyond the end of its last reservation; for so long it was not idle,
+ * whatever the burst.
+ */
+export function reserve(
+	ops: AtomicOps,
+	words: Int32Array,
+	at: number,
+	nowTicks: number,
+	costTicks: number,
+	burst: number,
+	late: number,
+): number {
+	let seen = ops.load(words, at);
+	for (;;) {
+		const ahead = Math.max((seen - nowTicks) | 0, -burst - late);
+		if (ahead > MAX_AHEAD_TICKS) return OVERBOOKED;
+		const before = ops.compareExchange(words, at, seen, (nowTicks + ahead + costTicks) | 0);
+		if (before === seen) return Math.max(ahead, 0);
+		seen = before;
+	}
+}
+
+/** Give back what was reserved and not used; those who wait are not served earlier, those who come next are. */
+export function giveBack(ops: AtomicOps, words: Int32Array, at: number, costTicks: number): void {
+	if (costTicks > 0) ops.sub(words, at, costTicks);
+}
+
+/** Bytes that may pass now (negative: already promised), without reserving. */
+export function levelOf(ops: AtomicOps, words: Int32Array, at: number, nowTicks: number): number {
+	const rate = rateOf(ops, words, at);
+	if (rate === 0) return Number.POSITIVE_INFINITY;
+	const behind = (nowTicks - ops.load(words, at)) | 0;
+	return Math.min((behind / TICKS_PER_SECOND) * rate, burstOf(ops, words, at));
+}
+
+/** Move the instant of an idle bucket along, so that its distance from now never comes round. Every few minutes. */
+export function settleBucket(ops: AtomicOps, words: Int32Array, at: number, nowTicks: number, burst: number): void {
+	const seen = ops.load(words, at);
+	if (((seen - nowTicks) | 0) < -burst) ops.compareExchange(words, at, seen, (nowTicks - burst) | 0);
+}

@@ -1,0 +1,154 @@
+import type { AtomicOps } from './atomics.ts';
+import { BUCKET_AT, burstOf, giveBack, OVERBOOKED, rateOf, reserve, TICK_NS, ticksFor, ticksOf } from './bucket.ts';
+
+/** A quantum is what the slowest bucket of a chain moves in this time, within the bounds below. */
+const QUANTUM_SECONDS = 0.01;
+const MIN_QUANTUM_BYTES = 512;
+const MAX_QUANTUM_BYTES = 256 * 1024;
+/** How long after its turn a session still counts as waiting: timers and busy loops come late. */
+const MAX_LATE_TICKS = 10_000_000 / TICK_NS;
+/** When a bucket is overbooked, look again after this long. */
+const OVERBOOKED_RETRY_NS = 1_000_000_000;
+
+/**
+ * One link of a chain. `terms` is where the limit stands, `state` where the instant stands: for a client or a
+ * connection the listener's slot says how much, and the client's entry, or the session itself, keeps the account.
+ */
+export interface BucketRef {
+	readonly termWords: Int32Array;
+	readonly termsAt: number;
+	readonly stateWords: Int32Array;
+	readonly stateAt: number;
+}
+
+/**
+ * One direction of one session on its way through its buckets, from the connection outward: a quantum is
+ * reserved from one bucket and waited for, then from the next. At most one reservation is outstanding, and
+ * what passes is handed out from the quantum until it is used up.
+ *
+ * Limits are read from shared memory at each reservation, so that a change reaches live sessions at once.
+ */
+export class Throttle {
+	/** When to ask again after `ask` answered 0; monotonic. */
+	readyNs = 0;
+
+	private readonly ops: AtomicOps;
+	private readonly chain: readonly BucketRef[];
+	/** Bytes of the current quantum that may pass now. */
+	private credit = 0;
+	/** The quantum that is on its way through the chain; 0: none. */
+	private quantum = 0;
+	private link = 0;
+	/** What each link was charged for the current quantum, in ticks, and the part of a tick still owed to it. */
+	private readonly charged: Int32Array;
+	private readonly owed: Float64Array;
+	/** When the last wait was to end, in ticks; `waited` says whether there was one. */
+	private dueTicks = 0;
+	private waited = false;
+
+	constructor(ops: AtomicOps, chain: readonly BucketRef[]) {
+		this.ops = ops;
+		this.chain = chain;
+		this.charged = new Int32Array(chain.length);
+		this.owed = new Float64Array(chain.length);
+	}
+
+	/**
+	 * How many of `want` bytes may pass now; the caller moves them, or gives the rest back. 0: none, ask again
+	 * at `readyNs`.
+	 */
+	ask(want: number, nowNs: number): number {
+		if (this.credit === 0 && !this.advance(want, nowNs)) return 0;
+		const allowed = Math.min(want, this.credit);
+		this.credit -= allowed;
+		return allowed;
+	}
+
+	/** Bytes that `ask` allowed and that were not moved after all. */
+	unused(bytes: number): void {
+		this.credit += bytes;
+	}
+
+	/** The direction has nothing to send for now, or has ended: what is reserved goes back to the others. */
+	rest(): void {
+		const kept = this.quantum > 0 ? this.quantum : this.credit;
+		if (kept > 0) this.refund(kept);
+		this.credit = 0;
+		this.quantum = 0;
+		this.link = 0;
+		this.waited = false;
+	}
+
+	/** Takes the quantum from link to link; true when it is through. */
+	private advance(want: number, nowNs: number): boolean {
+		const nowTicks = ticksOf(nowNs);
+		if (this.quantum === 0) this.start(want);
+		else if (this.waited && nowNs < this.readyNs) return false;
+		while (this.link < this.chain.length) {
+			const wait = this.charge(this.link, nowTicks);
+			if (wait === OVERBOOKED) {
+				this.readyNs = nowNs + OVERBOOKED_RETRY_NS;
+				return false;
+			}
+			this.link += 1;
+			if (wait > 0) {
+				this.dueTicks = (nowTicks + wait) | 0;
+				this.readyNs = nowNs + wait * TICK_NS;
+				this.waited = true;
+				return false;
+			}
+		}
+		this.credit = this.quantum;
+		this.quantum = 0;
+		this.link = 0;
+		return true;
+	}
+
+	private start(want: number): void {
+		let quantum = MAX_QUANTUM_BYTES;
+		for (const bucket of this.chain) {
+			const rate = rateOf(this.ops, bucket.termWords, bucket.termsAt);
+			if (rate > 0) quantum = Math.min(quantum, Math.max(MIN_QUANTUM_BYTES, Math.ceil(rate * QUANTUM_SECONDS)));
+		}
+		this.quantum = Math.min(want, quantum);
+		this.link = 0;
+	}
+
+	/** Reserves the quantum from one link; answers the wait in ticks. */
+	private charge(link: number, nowTicks: number): number {
+		const bucket = this.chain[link];
+		if (bucket === undefined) return 0;
+		const rate = rateOf(this.ops, bucket.termWords, bucket.termsAt);
+		this.charged[link] = 0;
+		if (rate === 0) return 0;
+		const exact = (this.quantum / rate) * (1e9 / TICK_NS) + (this.owed[link] ?? 0);
+		const cost = Math.floor(exact);
+		const burst = ticksFor(burstOf(this.ops, bucket.termWords, bucket.termsAt), rate);
+		const stateAt = bucket.stateAt + BUCKET_AT;
+		const wait = reserve(this.ops, bucket.stateWords, stateAt, nowTicks, cost, burst, this.lateBy(nowTicks));
+		if (wait === OVERBOOKED) return wait;
+		this.charged[link] = cost;
+		this.owed[link] = exact - cost;
+		return wait;
+	}
+
+	/** How far beyond the end of its last wait this session is: so long it wanted to send and was not idle. */
+	private lateBy(nowTicks: number): number {
+		if (!this.waited) return 0;
+		const late = (nowTicks - this.dueTicks) | 0;
+		return late > 0 && late < MAX_LATE_TICKS ? late : 0;
+	}
+
+	/** Gives the unused part of the last quantum back to every link that was charged for it. */
+	private refund(bytes: number): void {
+		const links = this.quantum > 0 ? this.link : this.chain.length;
+		for (let link = 0; link < links; link++) {
+			const bucket = this.chain[link];
+			if (bucket === undefined) continue;
+			const rate = rateOf(this.ops, bucket.termWords, bucket.termsAt);
+			const ticks = rate === 0 ? 0 : Math.min(ticksFor(bytes, rate), this.charged[link] ?? 0);
+			giveBack(this.ops, bucket.stateWords, bucket.stateAt + BUCKET_AT, ticks);
+			this.charged[link] = 0;
+		}
+	}
+}
