@@ -8,6 +8,8 @@ import type { BindSnapshot } from '../core/snapshot.ts';
 export interface WantedBind {
 	readonly listener: string;
 	readonly bind: BindSnapshot;
+	/** An address of ours overlaps it (`[::]` and `0.0.0.0`): it may share the port. Absent: it may not. */
+	readonly shared?: boolean;
 }
 
 /** What the errno of a failed bind means to an operator (bind(2)). */
@@ -15,7 +17,7 @@ const CAUSES: Readonly<Record<string, string>> = {
 	EADDRINUSE: 'address in use',
 	EACCES: 'permission denied',
 	EPERM: 'permission denied',
-	EADDRNOTAVAIL: 'no such address on this machine',
+	EADDRNOTAVAIL: 'address is not local',
 	EAFNOSUPPORT: 'address family not supported',
 	ENOTFOUND: 'no such host',
 	ENOENT: 'no such directory',
@@ -40,9 +42,9 @@ export async function proveFree(wanted: readonly WantedBind[]): Promise<BindSnap
 	const failures: string[] = [];
 	try {
 		// One after the other: a port given for 0 must not be one that a later entry names.
-		for (const { listener, bind } of wanted) {
+		for (const { listener, bind, shared } of wanted) {
 			try {
-				const server = await listenOnce(bind);
+				const server = await listenOnce(bind, shared ?? false);
 				held.push(server);
 				real.push({ target: boundTarget(server, bind.target), v6Only: bind.v6Only });
 			} catch (error) {
@@ -68,10 +70,10 @@ export async function reusePortWorks(): Promise<boolean> {
 	}
 }
 
-async function listenOnce(bind: BindSnapshot): Promise<Server> {
+async function listenOnce(bind: BindSnapshot, reusePort: boolean): Promise<Server> {
 	const { target } = bind;
 	if (target.type === 'tcp') {
-		return listening({ host: target.host, port: target.port, ipv6Only: bind.v6Only });
+		return listening({ host: target.host, port: target.port, ipv6Only: bind.v6Only, reusePort });
 	}
 	await removeStaleSocket(target.path);
 	return listening({ path: target.path });

@@ -8,8 +8,8 @@ export interface CrewOwner {
 	/** What a worker of this number starts with; asked again for its replacement. */
 	startData(worker: number): WorkerStart;
 	message(worker: number, message: FromWorker): void;
-	/** The thread is gone for good: what it held may be given back. Its number is free. */
-	died(worker: number, reason: string): void;
+	/** The thread is gone for good. Gives back what it held; its number is free when that is done. */
+	died(worker: number, reason: string): Promise<void>;
 	/** A replacement runs and waits for its first snapshot. */
 	joined(worker: number): void;
 	/** Replacing does not help any more. */
@@ -75,8 +75,9 @@ export class Crew {
 	private gone(worker: number, thread: Worker, reason: string): void {
 		if (this.threads.get(worker) !== thread) return;
 		this.threads.delete(worker);
-		this.owner.died(worker, reason);
-		if (this.state === 'working') this.replace(worker, reason);
+		void this.owner.died(worker, reason).then(() => {
+			if (this.state === 'working') this.replace(worker, reason);
+		});
 	}
 
 	private replace(worker: number, reason: string): void {

@@ -96,7 +96,7 @@ t.test('errnos are put in words', (t) => {
 	for (const [code, words] of [
 		['EACCES', 'permission denied'],
 		['EADDRINUSE', 'address in use'],
-		['EADDRNOTAVAIL', 'no such address on this machine'],
+		['EADDRNOTAVAIL', 'address is not local'],
 		['EINVAL', 'path too long (107 bytes at most)'],
 		['EWHATEVER', 'odd'],
 	] as const) {

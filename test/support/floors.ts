@@ -18,7 +18,7 @@ export const FLOORS: Readonly<Record<string, readonly string[]>> = {
 	session: ['core', 'wire', 'policy', 'shared'],
 	engine: ['core', 'wire', 'shared', 'session'],
 	control: ['core', 'wire', 'policy', 'shared'],
-	// The roots: the main thread, the worker thread, and the clock that both use.
+	// The roots: the main thread, the worker thread, and the clock and random numbers they lend out.
 	app: COMPOSITION,
 	cli: ['app', 'control', 'policy', 'core'],
 };
@@ -32,6 +32,7 @@ const ROOTS: Readonly<Record<string, string>> = {
 	'src/app.ts': 'app',
 	'src/worker.ts': 'app',
 	'src/clock.ts': 'app',
+	'src/rng.ts': 'app',
 	'src/index.ts': 'cli',
 };
 

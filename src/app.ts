@@ -1,0 +1,264 @@
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import { monotonicClock } from './clock.ts';
+import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
+import { reusePortWorks } from './control/bind.ts';
+import { type CompileInput, compileSnapshot, hostNames } from './control/config/compile.ts';
+import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
+import type { Config } from './control/config/schema.ts';
+import { defaultMaxConnections, nofileLimit } from './control/descriptors.ts';
+import { Fleet } from './control/fleet.ts';
+import { countriesOf } from './control/geo/continents.ts';
+import type { Log } from './control/log.ts';
+import { RecordPump } from './control/record-pump.ts';
+import { everyInterval, type Lookup, Resolver, systemLookup } from './control/resolve.ts';
+import { EXIT, errorText, SluiceError } from './core/errors.ts';
+import type { Clock } from './core/ports.ts';
+import type { Snapshot } from './core/snapshot.ts';
+import { NS_PER_MS } from './core/units.ts';
+import { RingReader } from './shared/ring-reader.ts';
+
+/** What an application needs from outside, and what tests put in its place. */
+export interface AppOptions {
+	readonly log: Log;
+	/** It cannot go on: workers keep dying. The owner decides what becomes of the process. */
+	readonly onFatal: (reason: string) => void;
+	readonly lookup?: Lookup;
+	/** Whether several sockets may listen on one address; tried out when absent. */
+	readonly reusePort?: boolean;
+}
+
+/** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
+const WORKER_URL = new URL(`./worker${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
+
+/** The scoreboard has ledgers for so many. */
+const MAX_WORKERS = 64;
+/** How long workers may take to end their sessions after the time for draining is over. */
+const STOP_GRACE_MS = 2_000;
+/** How long the last records may take to be written. */
+const LAST_WORDS_MS = 1_000;
+
+/**
+ * The main thread: the control plane of one balancer. It owns the workers and the configuration in force,
+ * and carries no client's bytes.
+ */
+export class App {
+	private readonly options: AppOptions;
+	private readonly log: Log;
+	private readonly clock: Clock;
+	private readonly workerCount: number;
+	private readonly fleet: Fleet;
+	private readonly pump: RecordPump;
+	private readonly resolver: Resolver;
+	private readonly book = new AddressBook();
+	private config: Config;
+	private phase: 'starting' | 'running' | 'stopping' = 'starting';
+	private readonly hurried = Promise.withResolvers<void>();
+	private readonly stopped = Promise.withResolvers<void>();
+	/** What is done one after the other: reloads and changed names. */
+	private turns: Promise<unknown> = Promise.resolve();
+	private refreshQueued = false;
+
+	/**
+	 * Starts serving; resolves when every worker listens on every address.
+	 * @throws SluiceError when an address cannot be bound or a worker cannot start; then nothing is left behind.
+	 */
+	static async start(config: Config, options: AppOptions): Promise<App> {
+		const app = new App(config, options, await countWorkers(config, options));
+		try {
+			await app.open();
+			return app;
+		} catch (error) {
+			await app.dispose();
+			throw error;
+		}
+	}
+
+	private constructor(config: Config, options: AppOptions, workerCount: number) {
+		this.config = config;
+		this.options = options;
+		this.log = options.log;
+		this.clock = monotonicClock();
+		this.workerCount = workerCount;
+		this.fleet = new Fleet({
+			url: WORKER_URL,
+			workers: workerCount,
+			clock: this.clock,
+			log: this.log,
+			onGivenUp: (reason) => this.giveUp(reason),
+		});
+		this.pump = new RecordPump(
+			this.fleet.rings.map((ring) => new RingReader(ring)),
+			this.log,
+		);
+		this.resolver = new Resolver({
+			lookup: options.lookup ?? systemLookup,
+			every: everyInterval,
+			changed: () => this.refreshNames(),
+			failed: (host, reason) => this.log.warn('cannot look up a name', { host, reason }),
+		});
+	}
+
+	/** Every address that is listened on, with its real port, in file order. */
+	get addresses(): readonly ListeningAddress[] {
+		return this.book.listening;
+	}
+
+	/** The worker threads that run now; for tests, which end some. */
+	get workers(): readonly Worker[] {
+		return this.fleet.threads;
+	}
+
+	/** Whether the scoreboard holds nothing, and what does not add up on it; for tests. */
+	get held(): { readonly zero: boolean; readonly faults: readonly string[] } {
+		return { zero: this.fleet.repairs.isZero(), faults: this.fleet.repairs.audit() };
+	}
+
+	private async open(): Promise<void> {
+		const plan = await this.book.plan(this.config);
+		await this.resolver.prepare(hostNames(this.config));
+		this.pump.start();
+		const failures = await this.fleet.start(this.compiler(this.config, plan));
+		if (failures.length > 0) {
+			throw new SluiceError('cannot-bind', failures.join('\n'), { exitCode: EXIT.cannotStart });
+		}
+		this.phase = 'running';
+		this.resolver.watch(hostNames(this.config));
+		this.tellListening(plan);
+	}
+
+	/**
+	 * Puts another configuration in force, after those that are on their way already. All or nothing.
+	 * `load` is called when its turn has come. What went wrong is logged, too.
+	 * @throws SluiceError naming the keys that need a restart, or the addresses that cannot be bound.
+	 */
+	reload(load: () => Config): Promise<ConfigDiff> {
+		return this.inTurn(async () => {
+			try {
+				return await this.replaceConfig(load());
+			} catch (error) {
+				for (const reason of errorText(error).split('\n')) this.log.error('reload refused', { reason });
+				throw error;
+			}
+		});
+	}
+
+	/**
+	 * Stops in good order: waits `preStopMs`, stops accepting, lets sessions go on for `drainMs`, closes the
+	 * rest and writes the last records. A second call only waits for the first. Absent times are the configuration's.
+	 */
+	async stop(times: { readonly preStopMs?: number; readonly drainMs?: number } = {}): Promise<void> {
+		if (this.phase === 'stopping') return this.stopped.promise;
+		this.phase = 'stopping';
+		const { preStopMs = this.config.preStop, drainMs = this.config.drain } = times;
+		this.resolver.stop();
+		this.log.info('stopping', { preStopMs, drainMs });
+		await this.patience(preStopMs);
+		const over = this.fleet.drain(this.clock.nowNs() + drainMs * NS_PER_MS);
+		await this.patience(drainMs + STOP_GRACE_MS, over);
+		await this.fleet.closeAll();
+		this.log.info('stopped');
+		await this.dispose();
+		this.stopped.resolve();
+	}
+
+	/** Waits no longer for anything: what is open is closed at once. For use with `stop`. */
+	hurry(): void {
+		this.hurried.resolve();
+	}
+
+	private async replaceConfig(config: Config): Promise<ConfigDiff> {
+		const diff = diffConfigs(this.config, config);
+		if (diff.restart.length > 0) {
+			const keys = diff.restart.join(', ');
+			throw new SluiceError('restart-needed', `${keys}: a change needs a restart; nothing was changed`);
+		}
+		const plan = await this.book.plan(config);
+		await this.resolver.prepare(hostNames(config));
+		await this.publish(config, plan);
+		this.config = config;
+		this.log.setLevel(config.log.level);
+		this.resolver.watch(hostNames(config));
+		this.log.info('reloaded', { snapshot: this.fleet.snapshotId, summary: describeDiff(diff), ...diffFields(diff) });
+		this.tellListening(plan);
+		return diff;
+	}
+
+	private async publish(config: Config, plan: AddressPlan): Promise<void> {
+		if (this.phase === 'stopping') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
+		await this.fleet.publish(this.compiler(config, plan));
+	}
+
+	private compiler(config: Config, plan: AddressPlan): (id: number, slots: CompileInput['slots']) => Snapshot {
+		return (id, slots) =>
+			compileSnapshot(config, {
+				id,
+				slots,
+				resolved: this.resolver.answers,
+				ports: plan.ports,
+				countriesOf,
+				defaultMaxConnections: defaultMaxConnections(nofileLimit()),
+			});
+	}
+
+	/** A name has other addresses now: the same configuration again. Several changes at once are one snapshot. */
+	private refreshNames(): void {
+		if (this.refreshQueued) return;
+		this.refreshQueued = true;
+		const turn = this.inTurn(async () => {
+			this.refreshQueued = false;
+			const plan = await this.book.plan(this.config);
+			await this.publish(this.config, plan);
+			this.log.info('names changed', { snapshot: this.fleet.snapshotId });
+		});
+		turn.catch((error) => this.log.error('names not applied', { reason: errorText(error) }));
+	}
+
+	private inTurn<T>(work: () => Promise<T>): Promise<T> {
+		const turn = this.turns.then(work);
+		this.turns = turn.catch(() => {});
+		return turn;
+	}
+
+	private tellListening(plan: AddressPlan): void {
+		for (const { listener, address } of this.book.adopt(plan)) {
+			const workers = address.startsWith('unix:') ? 1 : this.workerCount;
+			this.log.info('listening', { listener, address, workers });
+			if (workers < this.workerCount) this.log.info('a unix socket is served by worker 0 alone', { listener, address });
+		}
+	}
+
+	private giveUp(reason: string): void {
+		this.log.error('giving up', { reason });
+		this.options.onFatal(reason);
+	}
+
+	/** So long, or until it is `over`, or until `hurry`. */
+	private async patience(ms: number, over?: Promise<void>): Promise<void> {
+		if (ms <= 0) return;
+		const { promise, resolve } = Promise.withResolvers<void>();
+		// A timer of Node's holds at most 2^31 - 1 ms.
+		const timer = setTimeout(resolve, Math.min(ms, 2 ** 31 - 1));
+		await Promise.race([promise, this.hurried.promise, ...(over === undefined ? [] : [over])]);
+		clearTimeout(timer);
+	}
+
+	private async dispose(): Promise<void> {
+		this.phase = 'stopping';
+		this.resolver.stop();
+		await this.fleet.dismiss();
+		await this.pump.finish(LAST_WORDS_MS);
+	}
+}
+
+/** `auto` is one per core; one where several sockets cannot listen on one address. */
+async function countWorkers(config: Config, { log, reusePort }: AppOptions): Promise<number> {
+	if (!(reusePort ?? (await reusePortWorks()))) {
+		log.warn('this system has no SO_REUSEPORT for balancing: one worker', { workers: 1 });
+		return 1;
+	}
+	if (config.workers === 'auto') return Math.min(availableParallelism(), MAX_WORKERS);
+	if (config.workers <= MAX_WORKERS) return config.workers;
+	throw new SluiceError('too-many-workers', `workers: ${config.workers} is more than ${MAX_WORKERS}`);
+}

@@ -1,0 +1,130 @@
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type Command, InvalidArgumentError } from 'commander';
+import { App } from '../app.ts';
+import type { AccessLine } from '../control/access-line.ts';
+import { parseConfigObject } from '../control/config/load.ts';
+import type { Config, ConfigInput } from '../control/config/schema.ts';
+import { Log } from '../control/log.ts';
+import { superviseProcess } from './process.ts';
+import type { CommandContext, Terminal } from './terminal.ts';
+
+/** A backend that lives inside this process. */
+interface DemoBackend {
+	readonly name: string;
+	readonly region: 'europe' | 'america';
+}
+
+const BACKENDS: readonly DemoBackend[] = [
+	{ name: 'europe-1', region: 'europe' },
+	{ name: 'europe-2', region: 'europe' },
+	{ name: 'america-1', region: 'america' },
+];
+
+const DEFAULT_PORT = 7000;
+
+export function addDemo(program: Command, { terminal }: CommandContext): void {
+	program
+		.command('demo')
+		.description('Three backends in two regions and a balancer in front, all in this process, to try at once.')
+		.option(
+			'--port <number>',
+			'where the balancer listens on 127.0.0.1; 0 takes any free port',
+			parsePort,
+			DEFAULT_PORT,
+		)
+		.addHelpText('after', '\nExample:\n  sluice demo --port 7007')
+		.action(async ({ port }: { port: number }) => {
+			const addresses = await Promise.all(BACKENDS.map(startBackend));
+			const config = parseConfigObject(demoConfig(port, addresses));
+			const log = demoLog(terminal, config);
+			const start = async (onFatal: (reason: string) => void): Promise<App> => {
+				const app = await App.start(config, { log, onFatal });
+				introduce(terminal, app.addresses[0]?.address.split(':').at(-1) ?? String(port));
+				return app;
+			};
+			await superviseProcess({ log, start, load: () => config });
+		});
+}
+
+function parsePort(text: string): number {
+	const port = Number(text);
+	if (text !== '' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+	throw new InvalidArgumentError('It is not a port number.');
+}
+
+/** Greets with its name and region, then echoes; answers where it listens. */
+function startBackend({ name, region }: DemoBackend): Promise<string> {
+	const server: Server = createServer((socket) => {
+		socket.on('error', () => socket.destroy());
+		socket.write(`Hello from ${name} in ${region}. I echo what you say.\n`);
+		socket.pipe(socket);
+	});
+	// The balancer alone keeps the process alive.
+	server.unref();
+	return new Promise((resolve, reject) => {
+		server.once('error', reject);
+		server.listen(0, '127.0.0.1', () => resolve(`127.0.0.1:${(server.address() as AddressInfo).port}`));
+	});
+}
+
+/** On Linux all of 127.0.0.0/8 is this machine, so a source address can play a country. */
+function demoConfig(port: number, addresses: readonly string[]): ConfigInput {
+	const poolOf = (region: DemoBackend['region']) => ({
+		name: region,
+		balance: 'round-robin' as const,
+		backends: BACKENDS.map(({ name, region: own }, at) => ({ name, own, address: addresses[at] ?? '' }))
+			.filter(({ own }) => own === region)
+			.map(({ name, address }) => ({ name, address })),
+	});
+	return {
+		workers: 2,
+		drain: '1s',
+		geo: {
+			regions: { europe: { continents: ['europe'] }, america: { continents: ['north-america', 'south-america'] } },
+			overrides: [
+				{ network: '127.0.0.2', country: 'DE' },
+				{ network: '127.0.0.3', country: 'US' },
+			],
+		},
+		listeners: [
+			{
+				name: 'demo',
+				bind: `127.0.0.1:${port}`,
+				routes: [
+					{ match: { regions: ['america'] }, to: ['america', 'europe'] },
+					{ match: { regions: ['europe'] }, to: ['europe', 'america'] },
+					{ to: ['europe', 'america'] },
+				],
+			},
+		],
+		pools: [poolOf('europe'), poolOf('america')],
+	};
+}
+
+function demoLog(terminal: Terminal, config: Config): Log {
+	return new Log(
+		{
+			output: null,
+			onLog: ({ level, msg, fields }) => {
+				if (level === 'warn' || level === 'error') terminal.err(`${msg} ${Object.values(fields).join(' ')}`);
+			},
+			onRecord: (record) => terminal.out(sessionText(record)),
+		},
+		config.log.level,
+	);
+}
+
+function sessionText({ client, country, region, backend, outcome, uploadBytes, downloadBytes }: AccessLine): string {
+	const origin = country === null ? 'country unknown' : `${country}, ${region ?? 'no region'}`;
+	return `session: ${client} (${origin}) -> ${backend ?? 'nobody'}: ${outcome}, ${uploadBytes} B up, ${downloadBytes} B down`;
+}
+
+function introduce(terminal: Terminal, port: string): void {
+	terminal.out(`Sluice listens on 127.0.0.1:${port}, in front of ${BACKENDS.map(({ name }) => name).join(', ')}. Try:`);
+	terminal.out('');
+	terminal.out(`  nc 127.0.0.1 ${port}                 no country: Europe takes you, its two backends in turn`);
+	terminal.out(`  nc -s 127.0.0.2 127.0.0.1 ${port}    as from Germany: Europe`);
+	terminal.out(`  nc -s 127.0.0.3 127.0.0.1 ${port}    as from the United States: America`);
+	terminal.out('');
+	terminal.out('Each session that ends is told here. Ctrl-C stops.');
+}

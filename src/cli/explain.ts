@@ -1,0 +1,108 @@
+import type { Command } from 'commander';
+import { hostNames } from '../control/config/compile.ts';
+import { loadConfigFile } from '../control/config/load.ts';
+import type { Config } from '../control/config/schema.ts';
+import { openEmbeddedGeo } from '../control/geo/embedded.ts';
+import { JUST_STARTED, paperSnapshot } from '../control/paper-snapshot.ts';
+import { type Answers, systemLookup } from '../control/resolve.ts';
+import type { IpAddress } from '../core/address.ts';
+import { errorText, SluiceError } from '../core/errors.ts';
+import type { ListenerSnapshot, Snapshot } from '../core/snapshot.ts';
+import { type ExplainedClient, type Explanation, explain, type SpreadRow } from '../policy/explain.ts';
+import { makeGeoReader } from '../policy/geo.ts';
+import { seededRng } from '../rng.ts';
+import { collectAddress } from './geo.ts';
+import { type CommandContext, columns, type Terminal } from './terminal.ts';
+
+/** The same question gets the same answer, with the algorithms that draw lots, too. */
+const SEED = 1;
+
+interface ExplainOptions {
+	readonly config: string;
+	readonly listener: string;
+	readonly ip: readonly IpAddress[];
+	readonly json?: boolean;
+}
+
+const AFTER = `
+Example:
+  sluice explain -c sluice.yaml --listener game --ip 198.51.100.7 --ip 2001:db8::1
+
+The clients are taken in order, as if they came one after another to a balancer that has just started, and stayed.
+With several of them the spread over pools and backends is told, too. Exits with 0 also when a client would be refused.`;
+
+export function addExplain(program: Command, { terminal }: CommandContext): void {
+	program
+		.command('explain')
+		.description('Tell what would happen to clients, and why, by the rules that sessions use.')
+		.requiredOption('-c, --config <file>', 'the configuration file, YAML or JSON')
+		.requiredOption('--listener <name>', 'where the clients connect')
+		.requiredOption('--ip <address>', "a client's address; may be given several times", collectAddress)
+		.option('--json', 'print JSON')
+		.addHelpText('after', AFTER)
+		.action(async (options: ExplainOptions) => {
+			const config = loadConfigFile(options.config);
+			const snapshot = paperSnapshot(config, await lookUpNames(config, terminal));
+			const explanation = explain(snapshot, listenerNamed(snapshot, options.listener), options.ip, {
+				live: JUST_STARTED,
+				geo: makeGeoReader(snapshot.geo, openEmbeddedGeo()),
+				rng: seededRng(SEED),
+				nowNs: 0,
+			});
+			const lines = options.json === true ? [JSON.stringify(explanation, null, 2)] : explanationText(explanation);
+			for (const line of lines) terminal.out(line);
+		});
+}
+
+function listenerNamed(snapshot: Snapshot, name: string): ListenerSnapshot {
+	const listener = snapshot.listeners.find((candidate) => candidate.name === name);
+	if (listener !== undefined) return listener;
+	const known = snapshot.listeners.map((candidate) => candidate.name).join(', ');
+	throw new SluiceError('unknown-listener', `--listener ${name}: there is no such listener; there are: ${known}`);
+}
+
+async function lookUpNames(config: Config, terminal: Terminal): Promise<Answers> {
+	const hosts = new Set(hostNames(config).map(({ host }) => host));
+	const answers = new Map<string, readonly string[]>();
+	for (const host of hosts) {
+		try {
+			answers.set(host, await systemLookup(host));
+		} catch (error) {
+			terminal.err(`cannot look up ${host}: ${errorText(error)}; its backends are left out`);
+		}
+	}
+	return answers;
+}
+
+function explanationText({ listener, clients, spread }: Explanation): string[] {
+	const parts = clients.map((client) => clientText(listener, client));
+	if (clients.length > 1) parts.push(spreadText(spread, clients.length));
+	return parts.flatMap((lines, at) => (at === 0 ? lines : ['', ...lines]));
+}
+
+function clientText(listener: string, client: ExplainedClient): string[] {
+	const origin = [
+		client.country ?? 'country unknown',
+		client.region === null ? 'no region' : `region ${client.region}`,
+	];
+	return [
+		`${client.client} (${origin.join(', ')}) at listener ${listener}`,
+		...columns(client.steps.map(({ stage, text }) => [`  ${stage}`, text])),
+		`  => ${verdict(client)}`,
+	];
+}
+
+function verdict({ outcome, manner, pool, backend }: ExplainedClient): string {
+	return outcome === null
+		? `pool ${pool}, backend ${backend}`
+		: `refused: ${outcome}${manner === null ? '' : ` (${manner})`}`;
+}
+
+function spreadText(spread: readonly SpreadRow[], total: number): string[] {
+	const rows = spread.map(({ pool, backend, outcome, clients }) => [
+		`  ${outcome === null ? `${pool}/${backend}` : `refused: ${outcome}`}`,
+		String(clients),
+		`${((clients / total) * 100).toFixed(1)} %`,
+	]);
+	return [`spread of ${total} clients:`, ...columns(rows)];
+}

@@ -1,0 +1,73 @@
+import type { App } from '../app.ts';
+import type { Config } from '../control/config/schema.ts';
+import type { Log } from '../control/log.ts';
+import { EXIT, type ExitCode, errorText } from '../core/errors.ts';
+
+/** How long the last lines of a failing process may take to be written. */
+const LAST_WORDS_MS = 1_000;
+
+export interface Supervised {
+	readonly log: Log;
+	start(onFatal: (reason: string) => void): Promise<App>;
+	/** Reads the configuration again, for SIGHUP. */
+	load(): Config;
+}
+
+/**
+ * Runs one balancer as the whole process: signals, faults, exit. Ends the process by itself when it has
+ * stopped, since a reader of standard output that is stuck would keep it alive; rejects when it cannot start.
+ */
+export async function superviseProcess({ log, start, load }: Supervised): Promise<never> {
+	exitOnFaults(log);
+	const started = Promise.withResolvers<App>();
+	const stopped = endOnSignals(started.promise);
+	reloadOnSighup(started.promise, load);
+	const app = await start((reason) => void exitWith(log, EXIT.internal, 'fatal', reason));
+	started.resolve(app);
+	await stopped;
+	return process.exit(EXIT.ok);
+}
+
+/** Resolves when the balancer has stopped in good order after a first signal; a second one hurries it. */
+function endOnSignals(started: Promise<App>): Promise<void> {
+	const { promise, resolve, reject } = Promise.withResolvers<void>();
+	let signals = 0;
+	const onSignal = (): void => {
+		signals += 1;
+		if (signals > 1) void started.then((app) => app.hurry());
+		else started.then((app) => app.stop()).then(resolve, reject);
+	};
+	process.on('SIGTERM', onSignal);
+	process.on('SIGINT', onSignal);
+	return promise;
+}
+
+function reloadOnSighup(started: Promise<App>, load: () => Config): void {
+	let waiting = false;
+	process.on('SIGHUP', () => {
+		// The file is read when the reload's turn has come, so one that waits stands for all.
+		if (waiting) return;
+		waiting = true;
+		const read = (): Config => {
+			waiting = false;
+			return load();
+		};
+		// Why it was refused is in the log.
+		started.then((app) => app.reload(read)).catch(() => {});
+	});
+}
+
+function exitOnFaults(log: Log): void {
+	const fault = (error: unknown): void => {
+		const text = error instanceof Error ? (error.stack ?? error.message) : errorText(error);
+		void exitWith(log, EXIT.internal, 'internal fault', text);
+	};
+	process.on('uncaughtException', fault);
+	process.on('unhandledRejection', fault);
+}
+
+async function exitWith(log: Log, code: ExitCode, msg: string, reason: string): Promise<never> {
+	log.error(msg, { reason });
+	await log.flush(LAST_WORDS_MS);
+	return process.exit(code);
+}

@@ -1,0 +1,36 @@
+import { Command } from 'commander';
+import { addCheck } from './check.ts';
+import { addDemo } from './demo.ts';
+import { addExplain } from './explain.ts';
+import { addGeo } from './geo.ts';
+import { addRun } from './run.ts';
+import { addSchema } from './schema.ts';
+import type { CommandContext } from './terminal.ts';
+import { packageVersion } from './version.ts';
+
+const EXAMPLES = `
+Examples:
+  sluice demo                          three backends and a balancer in front, to try at once
+  sluice check -c sluice.yaml          is this configuration good?
+  sluice run -c sluice.yaml            serve; SIGHUP reloads, SIGTERM drains and stops
+  sluice explain -c sluice.yaml --listener game --ip 198.51.100.7
+
+Exit codes: 0 done, 1 bad usage or configuration, 2 could not start, 70 internal fault.`;
+
+/** The whole command line, one file per command. */
+export function buildProgram(context: CommandContext): Command {
+	const program = new Command('sluice')
+		.description('L4 (TCP) load balancer with geographic routing and exact connection caps.')
+		.version(packageVersion(), '-V, --version', 'print the version')
+		.helpOption('-h, --help', 'show this help')
+		.helpCommand('help [command]', 'show help for a command')
+		.addHelpText('after', EXAMPLES)
+		.showSuggestionAfterError()
+		.exitOverride()
+		.configureOutput({
+			writeOut: (text) => context.terminal.out(text.trimEnd()),
+			writeErr: (text) => context.terminal.err(text.trimEnd()),
+		});
+	for (const add of [addRun, addCheck, addExplain, addGeo, addSchema, addDemo]) add(program, context);
+	return program;
+}

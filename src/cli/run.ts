@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { App } from '../app.ts';
+import { loadConfigFile } from '../control/config/load.ts';
+import { LineOutput } from '../control/line-output.ts';
+import { Log } from '../control/log.ts';
+import { superviseProcess } from './process.ts';
+import type { CommandContext } from './terminal.ts';
+
+const AFTER = `
+Example:
+  sluice run -c sluice.yaml
+
+Signals: SIGHUP reads the file again, SIGTERM and SIGINT drain and stop, a second one closes at once.`;
+
+export function addRun(program: Command, _context: CommandContext): void {
+	program
+		.command('run')
+		.description('Serve by a configuration file. Logs are JSON lines on standard output.')
+		.requiredOption('-c, --config <file>', 'the configuration file, YAML or JSON')
+		.addHelpText('after', AFTER)
+		.action(async ({ config: file }: { config: string }) => {
+			const config = loadConfigFile(file);
+			const log = new Log({ output: new LineOutput(process.stdout), onLog: null, onRecord: null }, config.log.level);
+			await superviseProcess({
+				log,
+				start: (onFatal) => App.start(config, { log, onFatal }),
+				load: () => loadConfigFile(file),
+			});
+		});
+}

@@ -1,0 +1,197 @@
+import { randomInt } from 'node:crypto';
+import type { Worker } from 'node:worker_threads';
+import { EXIT, SluiceError } from '../core/errors.ts';
+import type { FromWorker, WorkerStart } from '../core/messages.ts';
+import type { Clock } from '../core/ports.ts';
+import type { SlotRef, Snapshot } from '../core/snapshot.ts';
+import { NS_PER_MS } from '../core/units.ts';
+import { SlotRegistry } from '../shared/registry.ts';
+import { Repair } from '../shared/repair.ts';
+import type { Scoreboard } from '../shared/scoreboard.ts';
+
+import type { SlotSource } from './config/compile.ts';
+import { Crew } from './crew.ts';
+import { LiveSnapshots } from './live-snapshots.ts';
+import type { Log } from './log.ts';
+import { RollCall } from './roll-call.ts';
+
+export interface FleetOptions {
+	/** The worker's entry. */
+	readonly url: URL;
+	readonly workers: number;
+	readonly clock: Clock;
+	readonly log: Log;
+	/** Replacing workers does not help any more. */
+	readonly onGivenUp: (reason: string) => void;
+}
+
+/** A ledger cannot be repaired while another worker stands between two of its writes; that takes moments. */
+const REPAIR_AGAIN_MS = 5;
+/** How long a worker may take to close what is open. */
+const CLOSE_GRACE_MS = 1_000;
+
+/**
+ * The workers with the shared memory they work on: keeps them running, gives back what a dead one held, and
+ * puts snapshots in force on all of them.
+ */
+export class Fleet {
+	readonly repairs: Repair;
+	readonly scoreboard: Scoreboard;
+	private readonly options: FleetOptions;
+	private readonly registry: SlotRegistry;
+	private readonly crew: Crew;
+	private readonly live: LiveSnapshots;
+	private readonly broken = Promise.withResolvers<never>();
+	private phase: 'starting' | 'working' | 'ending' = 'starting';
+	private snapshot: Snapshot | null = null;
+	private lastId = 0;
+	private applying = new RollCall([]);
+	private ending = new RollCall([]);
+	private failures: string[] = [];
+
+	constructor(options: FleetOptions) {
+		this.options = options;
+		this.registry = new SlotRegistry({ workers: options.workers, seed: randomInt(2 ** 32) });
+		this.scoreboard = this.registry.scoreboard;
+		this.repairs = new Repair(this.scoreboard);
+		this.live = new LiveSnapshots((snapshot) => this.registry.releaseSnapshot(snapshot));
+		this.broken.promise.catch(() => {});
+		this.crew = new Crew(options.url, {
+			startData: (worker) => this.startData(worker),
+			message: (worker, message) => this.heard(worker, message),
+			died: (worker, reason) => this.bury(worker, reason),
+			joined: (worker) => this.welcome(worker),
+			givenUp: options.onGivenUp,
+			nowMs: () => options.clock.nowNs() / NS_PER_MS,
+		});
+	}
+
+	/** One record ring per worker, in their order. */
+	get rings(): readonly SharedArrayBuffer[] {
+		return this.registry.memory.rings;
+	}
+
+	/** The threads that run now; for tests, which end some. */
+	get threads(): readonly Worker[] {
+		return this.crew.running;
+	}
+
+	/** Number of the snapshot in force. */
+	get snapshotId(): number {
+		return this.snapshot?.id ?? 0;
+	}
+
+	/**
+	 * Starts all workers with their first snapshot; answers the addresses that could not be opened.
+	 * @throws SluiceError when a worker dies before that.
+	 */
+	async start(compile: (id: number, slots: SlotSource) => Snapshot): Promise<readonly string[]> {
+		for (let worker = 0; worker < this.options.workers; worker++) this.crew.spawn(worker);
+		const failures = await Promise.race([this.publish(compile), this.broken.promise]);
+		this.phase = 'working';
+		return failures;
+	}
+
+	/**
+	 * Puts a snapshot in force on every worker; resolves when all have answered. Not to be called again
+	 * before that. Waits while too many older ones are in use.
+	 */
+	async publish(compile: (id: number, slots: SlotSource) => Snapshot): Promise<readonly string[]> {
+		await this.live.room();
+		if (this.phase === 'ending') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
+		const snapshot = this.claimFor(compile);
+		this.failures = [];
+		this.applying = new RollCall(Array.from({ length: this.options.workers }, (_, worker) => worker));
+		this.snapshot = snapshot;
+		this.live.add(snapshot.id, this.crew.numbers);
+		this.crew.sendAll({ type: 'snapshot', snapshot, memory: this.registry.memory });
+		await this.applying.complete;
+		return [...new Set(this.failures)];
+	}
+
+	/** Stops accepting and lets sessions go on until then; resolves when the last one is over. */
+	drain(untilNs: number): Promise<void> {
+		this.phase = 'ending';
+		this.applying.dismiss();
+		this.ending = new RollCall(this.crew.numbers);
+		this.crew.sendAll({ type: 'stop', untilNs });
+		return this.ending.complete;
+	}
+
+	/** Closes every session at once; resolves when that is done, or a worker does not answer in time. */
+	async closeAll(): Promise<void> {
+		this.ending = new RollCall(this.crew.numbers);
+		this.crew.sendAll({ type: 'close-all' });
+		const late = setTimeout(() => this.ending.dismiss(), CLOSE_GRACE_MS);
+		await this.ending.complete;
+		clearTimeout(late);
+	}
+
+	/** Ends all threads, whatever they do. */
+	async dismiss(): Promise<void> {
+		this.phase = 'ending';
+		this.applying.dismiss();
+		await this.crew.dismiss();
+	}
+
+	/** Compiles the next snapshot, and keeps every slot it claims from reuse while it lives. */
+	private claimFor(compile: (id: number, slots: SlotSource) => Snapshot): Snapshot {
+		const slots: SlotRef[] = [];
+		const tables: number[] = [];
+		const source: SlotSource = {
+			claim: (kind, name, address) => noted(slots, this.registry.claim(kind, name, address)),
+			clientTable: (key, size, rates) => noted(tables, this.registry.clientTable(key, size, rates.length)),
+		};
+		this.lastId += 1;
+		const snapshot = compile(this.lastId, source);
+		this.registry.retain(snapshot.id, slots, tables);
+		return snapshot;
+	}
+
+	private startData(worker: number): WorkerStart {
+		const { workers } = this.options;
+		return { worker, workers, memory: this.registry.memory, seed: randomInt(2 ** 32) };
+	}
+
+	private heard(worker: number, message: FromWorker): void {
+		switch (message.type) {
+			case 'applied':
+				if (message.snapshot !== this.snapshot?.id) return;
+				this.failures.push(...message.failures);
+				if (this.phase === 'working') this.tellFailures(worker, message.failures);
+				return this.applying.answer(worker);
+			case 'released':
+				return this.live.released(worker, message.snapshot);
+			case 'idle':
+				return this.ending.answer(worker);
+		}
+	}
+
+	private tellFailures(worker: number, failures: readonly string[]): void {
+		for (const reason of failures) this.options.log.error('cannot listen', { worker, reason });
+	}
+
+	/** Gives back what a dead worker held. */
+	private async bury(worker: number, reason: string): Promise<void> {
+		if (this.phase !== 'ending') this.options.log.error('worker died', { worker, reason });
+		if (this.phase === 'starting') {
+			const text = `worker ${worker} could not start: ${reason}`;
+			this.broken.reject(new SluiceError('worker-failed', text, { exitCode: EXIT.internal }));
+		}
+		this.live.died(worker);
+		this.ending.answer(worker);
+		while (!this.repairs.repair(worker)) await new Promise((resolve) => setTimeout(resolve, REPAIR_AGAIN_MS));
+	}
+
+	private welcome(worker: number): void {
+		this.options.log.warn('worker replaced', { worker });
+		if (this.snapshot === null) return;
+		this.live.joined(worker);
+		this.crew.send(worker, { type: 'snapshot', snapshot: this.snapshot, memory: this.registry.memory });
+	}
+}
+
+function noted<T>(list: T[], item: T): T {
+	list.push(item);
+	return item;
+}

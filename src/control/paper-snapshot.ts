@@ -1,0 +1,41 @@
+import type { Snapshot } from '../core/snapshot.ts';
+import type { LookedAt } from '../policy/rehearsal.ts';
+import { compileSnapshot, type SlotSource } from './config/compile.ts';
+import type { Config } from './config/schema.ts';
+import { defaultMaxConnections, nofileLimit } from './descriptors.ts';
+import { countriesOf } from './geo/continents.ts';
+
+/** A configuration's snapshot with no process behind it: for `explain`. Ports given for 0 stay 0. */
+export function paperSnapshot(config: Config, resolved: ReadonlyMap<string, readonly string[]>): Snapshot {
+	return compileSnapshot(config, {
+		id: 1,
+		slots: paperSlots(),
+		resolved,
+		ports: new Map(),
+		countriesOf,
+		defaultMaxConnections: defaultMaxConnections(nofileLimit()),
+	});
+}
+
+/** The live state of a balancer that has just started: nobody is connected, nothing is known of backends. */
+export const JUST_STARTED: LookedAt = {
+	active: () => 0,
+	hasRoom: () => true,
+	health: () => 'unknown',
+	peekTurn: () => 0,
+};
+
+/** A slot of its own for every claim; as in the registry, the same key has the same one. */
+function paperSlots(): SlotSource {
+	const slots = new Map<string, number>();
+	const tables = new Map<string, number>();
+	const numberIn = (numbers: Map<string, number>, key: string): number => {
+		const number = numbers.get(key) ?? numbers.size;
+		numbers.set(key, number);
+		return number;
+	};
+	return {
+		claim: (kind, name, address) => ({ index: numberIn(slots, JSON.stringify([kind, name, address])), generation: 1 }),
+		clientTable: (key) => numberIn(tables, key),
+	};
+}
