@@ -17,8 +17,11 @@ export function parseAddress(text: string): Parsed<SocketTarget> {
 	const bracketed = /^\[([^\]]*)\](?::(.*))?$/s.exec(text);
 	if (bracketed !== null) return parseBracketed(text, bracketed[1] ?? '', bracketed[2]);
 	const colon = text.lastIndexOf(':');
-	if (isIPv6(text) || (colon >= 0 && text.indexOf(':') !== colon)) {
-		return wrong(`${quote(text)}: an IPv6 address goes in brackets, such as [2001:db8::1]:7000`);
+	if (text.indexOf(':') !== colon) {
+		const hint = /^[0-9A-Fa-f:.%]+$/.test(text)
+			? 'an IPv6 address goes in brackets, such as [2001:db8::1]:7000'
+			: FORMS;
+		return wrong(`${quote(text)}: ${hint}`);
 	}
 	if (/^\d+$/.test(text)) return wrong(`${text} has no host: ${FORMS}, such as 10.1.0.1:${text}`);
 	if (colon < 0) return wrong(`${quote(text)} has no port: ${FORMS}`);

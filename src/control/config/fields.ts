@@ -58,7 +58,7 @@ function textForm<T>({ unit, expected, parse, pattern }: TextForm<T>) {
 	const notText = (input: unknown): string => {
 		if (typeof input !== 'number') return kindFault(expected, input);
 		const result = parse(String(input));
-		return result.ok ? `expected ${expected}, in quotes` : result.message;
+		return result.ok ? `expected ${expected}, got the number ${input}: put it in quotes` : result.message;
 	};
 	return z
 		.string({ error: (issue) => notText(issue.input) })

@@ -28,8 +28,7 @@ export function parseConfigText(text: string, { file }: { readonly file: string 
 	const yaml = parseYaml(text, file);
 	if (yaml.faults.length > 0)
 		throw new ConfigError(inOrder(yaml.faults.map((fault) => ({ file, path: '', ...fault }))));
-	const folder = dirname(resolve(file));
-	const result = check(yaml.value, folder);
+	const result = check(yaml.value, dirname(resolve(file)));
 	if (result.config !== null) return result.config;
 	throw new ConfigError(
 		inOrder(
@@ -65,10 +64,13 @@ export function parseConfigObject(
 	throw new ConfigError(problems);
 }
 
+const EMPTY: Finding = { path: [], message: 'is empty: it needs listeners and pools' };
+
 type Checked = { readonly config: Config } | { readonly config: null; readonly findings: readonly Finding[] };
 
 /** The schema's faults and those between keys are found side by side, so that all are told at once. */
 function check(value: unknown, folder: string): Checked {
+	if (value === null) return { config: null, findings: [EMPTY] };
 	const result = configSchema.safeParse(value, { error: wording, reportInput: true });
 	const findings = [...(result.success ? [] : findingsOf(result.error.issues)), ...checkReferences(value, folder)];
 	if (result.success && findings.length === 0) return { config: withAbsolutePaths(result.data, folder) };

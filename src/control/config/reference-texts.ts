@@ -1,4 +1,31 @@
 import { MAX_RATES } from '../../core/snapshot.ts';
+import { markdownTable } from './markdown-table.ts';
+
+const UNITS = [
+	['unit', 'written', 'example'],
+	['duration', 'a number and `ms`, `s`, `m`, `h` or `d`; at most `365d`', '`250ms`, `1.5s`, `10m`'],
+	[
+		'rate',
+		`count, slash, time: at most so many accepted in any such time. Count 1 to 1,000,000, time 100ms to 24h. Up to ${MAX_RATES} in a list; refused attempts do not count`,
+		'`100/s`, `5/10s`, `10/1m`',
+	],
+	[
+		'address',
+		'`host:port`, `[v6]:port` or `unix:/path`; a relative path is relative to the file',
+		'`10.1.0.1:7000`, `"[2001:db8::1]:7000"`',
+	],
+	[
+		'network',
+		'CIDR notation, or one address. An IPv4-mapped IPv6 address is its IPv4 address everywhere',
+		'`10.0.0.0/8`, `"2001:db8::/32"`',
+	],
+	['country code', 'ISO 3166-1, two capital letters', '`DE`'],
+	[
+		'name',
+		'up to 64 letters, digits, dots, dashes and underscores, the first a letter or digit (of a region: a letter)',
+		'`eu-1`',
+	],
+];
 
 /** The hand-kept part of `config/REFERENCE.md`: what the tables, made from the schema, cannot say. */
 export const REFERENCE_INTRODUCTION = `# Configuration reference
@@ -12,14 +39,7 @@ One file, YAML 1.2 or JSON. Unknown keys are refused. \`sluice check -c FILE\` t
 
 A bare number where a unit is due is an error.
 
-| unit | written | example |
-| --- | --- | --- |
-| duration | a number and \`ms\`, \`s\`, \`m\`, \`h\` or \`d\`; at most \`365d\` | \`250ms\`, \`1.5s\`, \`10m\` |
-| rate | count, slash, time: at most so many accepted in any such time. Count 1 to 1,000,000, time 100ms to 24h. Up to ${MAX_RATES} in a list; refused attempts do not count | \`100/s\`, \`5/10s\`, \`10/1m\` |
-| address | \`host:port\`, \`[v6]:port\` or \`unix:/path\`; a relative path is relative to the file | \`10.1.0.1:7000\`, \`"[2001:db8::1]:7000"\` |
-| network | CIDR notation, or one address. An IPv4-mapped IPv6 address is its IPv4 address everywhere | \`10.0.0.0/8\`, \`"2001:db8::/32"\` |
-| country code | ISO 3166-1, two capital letters | \`DE\` |
-| name | up to 64 letters, digits, dots, dashes and underscores, the first a letter or digit (of a region: a letter) | \`eu-1\` |`;
+${markdownTable(UNITS)}`;
 
 export const SIZING_NOTES = `## How large a pool may be
 

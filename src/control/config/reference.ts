@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { type SchemaNode, schemaTree } from './json-schema.ts';
+import { markdownTable } from './markdown-table.ts';
 import { NODE_ENGINE_LIMITS, REFERENCE_INTRODUCTION, SIZING_NOTES } from './reference-texts.ts';
 
 /** `config/REFERENCE.md`, whole: a table for each section of the file, then what tables cannot say. */
@@ -35,30 +36,17 @@ function sectionsOf(path: string, node: SchemaNode): Section[] {
 	return [...self, ...below, ...items, ...named, ...forms];
 }
 
+const HEAD = ['key', 'meaning', 'unit', 'default', 'example'];
+
 function renderSection(section: Section): string {
 	const title = section.path === '' ? 'The file' : `\`${section.path}\``;
 	const rows = keysOf(section).map(([path, child]) => {
 		const key = path.slice(path.lastIndexOf('.') + 1);
 		const required = section.node.required?.includes(key) === true;
-		const cells = [
-			`\`${key}\``,
-			child.description ?? '',
-			unitOf(child),
-			defaultOf(child, required),
-			code(child.example),
-		];
-		return `| ${cells.map(escapeCell).join(' | ')} |`;
+		return [`\`${key}\``, child.description ?? '', unitOf(child), defaultOf(child, required), code(child.example)];
 	});
-	return [
-		`## ${title}`,
-		'',
-		'| key | meaning | unit | default | example |',
-		'| --- | --- | --- | --- | --- |',
-		...rows,
-	].join('\n');
+	return `## ${title}\n\n${markdownTable([HEAD, ...rows])}`;
 }
-
-const escapeCell = (text: string): string => text.replaceAll('|', '\\|');
 
 function unitOf(node: SchemaNode): string {
 	if (node.unit !== undefined) return node.unit;

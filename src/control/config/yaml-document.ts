@@ -1,8 +1,10 @@
 import {
 	type Document,
 	isAlias,
+	isCollection,
 	isMap,
 	isNode,
+	isScalar,
 	isSeq,
 	LineCounter,
 	type Node,
@@ -38,7 +40,6 @@ const MAX_DEPTH = 64;
 
 /** Where the parser's message speaks to programmers, or not of configurations. */
 const OWN_WORDS: Readonly<Record<string, string>> = {
-	DUPLICATE_KEY: 'this key is given twice',
 	MULTIPLE_DOCS: 'a second document begins: a configuration is one',
 	RESOURCE_EXHAUSTION: 'nested too deeply',
 	TAG_RESOLVE_FAILED: 'unknown tag',
@@ -55,12 +56,12 @@ export class YamlText {
 
 	/** @throws RangeError when the text nests so deeply that the parser's stack ends. */
 	constructor(text: string) {
-		this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, version: '1.2' });
+		this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, uniqueKeys: false });
 		const faults = [...this.document.errors, ...this.document.warnings].map((error) => ({
 			...this.at(error.pos[0]),
-			message: OWN_WORDS[error.code] ?? error.message,
+			message: OWN_WORDS[error.code] ?? error.message.replace(/\s+/g, ' ').slice(0, 200),
 		}));
-		if (faults.length === 0) faults.push(...this.ownFaults());
+		faults.push(...this.ownFaults());
 		if (faults.length === 0) this.value = this.expand(faults);
 		this.faults = faults;
 	}
@@ -102,20 +103,21 @@ export class YamlText {
 		return made;
 	}
 
-	/** `__proto__` is no key of anything, and objects would swallow it silently; an alias must have an anchor before it. */
+	/**
+	 * What the parser lets pass: `__proto__` is no key of anything, and objects would swallow it silently; an alias
+	 * must have an anchor before it; a key may be given once (the parser's own check is quadratic).
+	 */
 	private ownFaults(): SyntaxFault[] {
 		const found: SyntaxFault[] = [];
 		const add = (node: Node, message: string): void => {
 			found.push({ ...this.at(node.range?.[0] ?? 0), message });
 		};
-		visit(this.document, {
-			Pair: (_, { key }) => {
-				if (isNode(key) && String(key) === '__proto__') add(key, 'unknown key "__proto__"');
-			},
-			Alias: (_, alias) => {
-				if (alias.resolve(this.document) === undefined)
-					add(alias, `no anchor ${quote(`&${alias.source}`)} before this alias`);
-			},
+		const anchors = new Set<string>();
+		visit(this.document, (_, node) => {
+			if (isAlias(node) && !anchors.has(node.source))
+				add(node, `no anchor ${quote(`&${node.source}`)} before this alias`);
+			if ((isCollection(node) || isScalar(node)) && node.anchor !== undefined) anchors.add(node.anchor);
+			if (isMap(node)) for (const { key, fault } of keyFaults(node)) add(key, fault);
 		});
 		return found;
 	}
@@ -137,6 +139,20 @@ export class YamlText {
 		const { line, col } = this.lines.linePos(offset);
 		return { line: Math.max(line, 1), column: Math.max(col, 1) };
 	}
+}
+
+function keyFaults({ items }: YAMLMap): { key: Node; fault: string }[] {
+	const seen = new Set<string>();
+	return items.flatMap(({ key }) => {
+		if (!isNode(key)) return [];
+		const text = String(key);
+		const fault = text === '__proto__' ? 'unknown key "__proto__"' : `key ${quote(text)} is given twice`;
+		if (text !== '__proto__' && !seen.has(text)) {
+			seen.add(text);
+			return [];
+		}
+		return [{ key, fault }];
+	});
 }
 
 /** What makes a tree too large to check, or null. Aliases count each time; one that contains itself never ends. */
