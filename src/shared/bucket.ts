@@ -22,9 +22,10 @@ export const OVERBOOKED = -1;
 /** Words of a bucket: the instant, and its limit as the main thread last set it. */
 export const BUCKET_WORDS = 4;
 export const BUCKET_AT = 0;
-/** Rate in units of 64 bytes per second, unsigned; 0 is unlimited. 2^32 of them are 2.2 Tbit/s. */
+/** Bytes per second: 26 bits, and above them how often they are doubled. 0 is unlimited. */
 const RATE = 1;
-const RATE_UNIT = 64;
+const RATE_BITS = 26;
+const RATE_MASK = (1 << RATE_BITS) - 1;
 /** What idle time may earn at the most, in bytes, unsigned. */
 const BURST = 2;
 
@@ -47,13 +48,21 @@ export function setTerms(
 	const wasUnlimited = ops.load(words, at + RATE) === 0;
 	ops.store(words, at + BURST, terms === null ? 0 : Math.min(terms.burstBytes, 0xffff_ffff) | 0);
 	if (wasUnlimited && terms !== null) ops.store(words, at + BUCKET_AT, (ticksOf(nowNs) - burstTicks(terms)) | 0);
-	const rate = terms === null ? 0 : Math.max(1, Math.round(terms.bytesPerSecond / RATE_UNIT));
-	ops.store(words, at + RATE, Math.min(rate, 0xffff_ffff) | 0);
+	ops.store(words, at + RATE, terms === null ? 0 : packRate(terms.bytesPerSecond));
+}
+
+function packRate(bytesPerSecond: number): number {
+	let mantissa = Math.max(1, Math.round(bytesPerSecond));
+	let doublings = 0;
+	for (; mantissa > RATE_MASK; doublings++) mantissa = Math.round(mantissa / 2);
+	return mantissa | (doublings << RATE_BITS);
 }
 
 /** Bytes per second; 0 is unlimited. */
-export const rateOf = (ops: AtomicOps, words: Int32Array, at: number): number =>
-	(ops.load(words, at + RATE) >>> 0) * RATE_UNIT;
+export function rateOf(ops: AtomicOps, words: Int32Array, at: number): number {
+	const packed = ops.load(words, at + RATE);
+	return (packed & RATE_MASK) * 2 ** (packed >>> RATE_BITS);
+}
 
 export const burstOf = (ops: AtomicOps, words: Int32Array, at: number): number => ops.load(words, at + BURST) >>> 0;
 
@@ -93,12 +102,17 @@ export function giveBack(ops: AtomicOps, words: Int32Array, at: number, costTick
 	if (costTicks > 0) ops.sub(words, at, costTicks);
 }
 
-/** Bytes that may pass now (negative: already promised), without reserving. */
-export function levelOf(ops: AtomicOps, words: Int32Array, at: number, nowTicks: number): number {
-	const rate = rateOf(ops, words, at);
-	if (rate === 0) return Number.POSITIVE_INFINITY;
+/** Bytes that may pass now (negative: already promised), without reserving. `at` is the instant's place. */
+export function levelOf(
+	ops: AtomicOps,
+	words: Int32Array,
+	at: number,
+	nowTicks: number,
+	bytesPerSecond: number,
+	burstBytes: number,
+): number {
 	const behind = (nowTicks - ops.load(words, at)) | 0;
-	return Math.min((behind / TICKS_PER_SECOND) * rate, burstOf(ops, words, at));
+	return Math.min((behind / TICKS_PER_SECOND) * bytesPerSecond, burstBytes);
 }
 
 /** Move the instant of an idle bucket along, so that its distance from now never comes round. Every few minutes. */

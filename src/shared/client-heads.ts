@@ -46,7 +46,7 @@ export class ClientHeads {
 		this.#seed = words[SEED] ?? 0;
 	}
 
-	/** Where an entry's head begins. Entry 0 is the overflow entry; set s has entries 1 + 8s and on. */
+	/** Where an entry's head begins. Entry 0 is the overflow entry; set s begins at entry 1 + s * WAYS. */
 	at(entry: number): number {
 		return this.#layout.headsAt + entry * HEAD_WORDS;
 	}
@@ -127,7 +127,20 @@ export class ClientHeads {
 		if (second === first) return inFirst;
 		const inSecond = this.#oldestIn(second, nowNs);
 		if (inFirst < 0 || inSecond < 0) return Math.max(inFirst, inSecond);
-		return this.#idleFor(inSecond, nowNs) > this.#idleFor(inFirst, nowNs) ? inSecond : inFirst;
+		const firstIdle = this.#idleFor(inFirst, nowNs);
+		const secondIdle = this.#idleFor(inSecond, nowNs);
+		if (firstIdle !== secondIdle) return secondIdle > firstIdle ? inSecond : inFirst;
+		return this.#usedIn(second) < this.#usedIn(first) ? inSecond : inFirst;
+	}
+
+	/** Filling the emptier of two sets keeps all of them about equally full. */
+	#usedIn(set: number): number {
+		let used = 0;
+		const end = this.#endOf(set);
+		for (let entry = 1 + set * WAYS; entry < end; entry++) {
+			if (inUse(this.#ops.load(this.#words, this.at(entry) + HEAD_GENERATION))) used++;
+		}
+		return used;
 	}
 
 	#oldestIn(set: number, nowNs: number): number {

@@ -21,7 +21,7 @@ export const EVICTED = 6;
 const HEADER_WORDS = 64;
 
 /** Entries in a set; a client may be in either of two sets. */
-export const WAYS = 8;
+export const WAYS = 16;
 
 /** Words of a head: 0 to 3 are the client's masked address. */
 export const HEAD_WORDS = 8;

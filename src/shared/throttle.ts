@@ -1,7 +1,22 @@
 import type { AtomicOps } from './atomics.ts';
-import { BUCKET_AT, burstOf, giveBack, OVERBOOKED, rateOf, reserve, TICK_NS, ticksFor, ticksOf } from './bucket.ts';
+import {
+	BUCKET_AT,
+	burstOf,
+	giveBack,
+	levelOf,
+	OVERBOOKED,
+	rateOf,
+	reserve,
+	TICK_NS,
+	ticksFor,
+	ticksOf,
+} from './bucket.ts';
 
-/** A quantum is what the slowest bucket of a chain moves in this time, within the bounds below. */
+/**
+ * A quantum is what the slowest bucket of a chain moves in this time, or what it has saved up if that is more,
+ * within the bounds below. The latter lets a session that waits long for its turn at a crowded bucket take in
+ * one turn what its own, narrower buckets have earned meanwhile.
+ */
 const QUANTUM_SECONDS = 0.01;
 const MIN_QUANTUM_BYTES = 512;
 const MAX_QUANTUM_BYTES = 256 * 1024;
@@ -82,7 +97,7 @@ export class Throttle {
 	/** Takes the quantum from link to link; true when it is through. */
 	private advance(want: number, nowNs: number): boolean {
 		const nowTicks = ticksOf(nowNs);
-		if (this.quantum === 0) this.start(want);
+		if (this.quantum === 0) this.start(want, nowTicks);
 		else if (this.waited && nowNs < this.readyNs) return false;
 		while (this.link < this.chain.length) {
 			const wait = this.charge(this.link, nowTicks);
@@ -104,11 +119,14 @@ export class Throttle {
 		return true;
 	}
 
-	private start(want: number): void {
+	private start(want: number, nowTicks: number): void {
 		let quantum = MAX_QUANTUM_BYTES;
-		for (const bucket of this.chain) {
-			const rate = rateOf(this.ops, bucket.termWords, bucket.termsAt);
-			if (rate > 0) quantum = Math.min(quantum, Math.max(MIN_QUANTUM_BYTES, Math.ceil(rate * QUANTUM_SECONDS)));
+		for (const { termWords, termsAt, stateWords, stateAt } of this.chain) {
+			const rate = rateOf(this.ops, termWords, termsAt);
+			if (rate === 0) continue;
+			const burst = burstOf(this.ops, termWords, termsAt);
+			const saved = levelOf(this.ops, stateWords, stateAt, nowTicks, rate, burst);
+			quantum = Math.min(quantum, Math.max(MIN_QUANTUM_BYTES, Math.ceil(rate * QUANTUM_SECONDS), Math.floor(saved)));
 		}
 		this.quantum = Math.min(want, quantum);
 		this.link = 0;
