@@ -27,6 +27,8 @@ export interface AppOptions {
 	readonly lookup?: Lookup;
 	/** Whether several sockets may listen on one address; tried out when absent. */
 	readonly reusePort?: boolean;
+	/** Size of each worker's record ring; a power of two. */
+	readonly ringBytes?: number;
 }
 
 /** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
@@ -86,6 +88,7 @@ export class App {
 			workers: workerCount,
 			clock: this.clock,
 			log: this.log,
+			ringBytes: options.ringBytes,
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
 		this.pump = new RecordPump(

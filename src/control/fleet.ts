@@ -21,6 +21,8 @@ export interface FleetOptions {
 	readonly workers: number;
 	readonly clock: Clock;
 	readonly log: Log;
+	/** Of each worker's record ring; a power of two. */
+	readonly ringBytes?: number | undefined;
 	/** Replacing workers does not help any more. */
 	readonly onGivenUp: (reason: string) => void;
 }
@@ -51,7 +53,11 @@ export class Fleet {
 
 	constructor(options: FleetOptions) {
 		this.options = options;
-		this.registry = new SlotRegistry({ workers: options.workers, seed: randomInt(2 ** 32) });
+		this.registry = new SlotRegistry({
+			workers: options.workers,
+			seed: randomInt(2 ** 32),
+			...(options.ringBytes === undefined ? {} : { ringBytes: options.ringBytes }),
+		});
 		this.scoreboard = this.registry.scoreboard;
 		this.repairs = new Repair(this.scoreboard);
 		this.live = new LiveSnapshots((snapshot) => this.registry.releaseSnapshot(snapshot));

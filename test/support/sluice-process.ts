@@ -33,10 +33,18 @@ export class SluiceProcess {
 	stderr = '';
 	private watchers = new Set<() => void>();
 
-	constructor(t: Teardown, args: readonly string[], options: { readonly read?: boolean; readonly env?: object } = {}) {
+	constructor(
+		t: Teardown,
+		args: readonly string[],
+		options: { readonly read?: boolean; readonly entry?: string } = {},
+	) {
 		// Without the loaders that the test runner hands down.
-		const env = { ...process.env, NODE_OPTIONS: '', ...options.env };
-		this.child = spawn(process.execPath, [ENTRY, ...args], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+		const env = { ...process.env, NODE_OPTIONS: '' };
+		this.child = spawn(process.execPath, [options.entry ?? ENTRY, ...args], {
+			cwd: ROOT,
+			env,
+			stdio: ['ignore', 'pipe', 'pipe'],
+		});
 		t.teardown(() => this.child.kill('SIGKILL'));
 		if (options.read ?? true) this.read();
 		this.child.stderr?.on('data', (chunk) => {
