@@ -28,17 +28,17 @@ function leastOf(view: BalanceView, looks: number, drawn: boolean): number {
 	let bestActive = 0;
 	let bestWeight = 1;
 	let tiedWeight = 0;
-	let scatter = Math.floor(view.random() * 2 ** 32);
+	let scatter = (view.random() * 2 ** 32) | 0;
 	for (let look = 0; look < looks; look++) {
-		scatter = mix32(scatter + GOLDEN);
-		const i = drawn ? Math.floor((scatter / 2 ** 32) * view.size) : look;
+		scatter = mix32((scatter + GOLDEN) | 0);
+		const i = drawn ? Math.floor(((scatter >>> 0) / 2 ** 32) * view.size) : look;
 		if (!view.open(i)) continue;
 		const active = view.active(i);
 		const weight = view.weight(i);
 		const order = best === NONE ? -1 : active * bestWeight - bestActive * weight;
 		if (order > 0) continue;
 		tiedWeight = order < 0 ? weight : tiedWeight + weight;
-		if (order === 0 && (mix32(scatter) / 2 ** 32) * tiedWeight >= weight) continue;
+		if (order === 0 && ((mix32(scatter) >>> 0) / 2 ** 32) * tiedWeight >= weight) continue;
 		best = i;
 		bestActive = active;
 		bestWeight = weight;

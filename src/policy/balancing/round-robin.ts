@@ -23,6 +23,6 @@ export function makeRoundRobin(backends: readonly BalancedBackend[]): Balancer {
 			const backend = round[turn % round.length] ?? NONE;
 			if (backend !== NONE && view.open(backend)) return backend;
 		}
-		return openAtShare(view, mix32(turn) / 2 ** 32, NONE);
+		return openAtShare(view, (mix32(turn) >>> 0) / 2 ** 32, NONE);
 	};
 }
