@@ -1,5 +1,6 @@
 import { AT_CAP, CONTENDED, TAKEN, type TakeResult } from '../core/desk.ts';
 import type { AtomicOps } from './atomics.ts';
+import { MAX_WORKERS } from './layout.ts';
 
 /**
  * How a place is held. A place has one shared count, and a share per worker: how much of the count is that
@@ -66,12 +67,12 @@ export function release(ops: AtomicOps, words: Int32Array, activeAt: number, sha
 
 /** Looks before giving up; a look takes under a microsecond. */
 const MAX_LOOKS = 20_000;
-const seenShares = new Int32Array(64);
+const seenShares = new Int32Array(MAX_WORKERS);
 
 /**
- * What the count holds beyond the shares of the workers not in `dead` (a bit per worker number is too
- * narrow: a set), at an instant at which none of those was between its two writes. Null when no such
- * instant was found: a worker is stopped in between, or died and is not known to be dead; try again later.
+ * What the count holds beyond the shares of the workers not in `dead`, at an instant at which none of
+ * those was between its two writes. Null when no such instant was found: a worker is stopped in between,
+ * or died and is not known to be dead; try again later.
  */
 export function residual(
 	ops: AtomicOps,

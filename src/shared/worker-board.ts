@@ -9,7 +9,7 @@ import { Scoreboard } from './scoreboard.ts';
 
 /**
  * The scoreboard as one worker writes it: what it takes is entered in its own ledger. At most one thread at
- * a time has a worker's number; a replacement starts after `Repair.repair` has finished.
+ * a time has a worker's number; a replacement starts after `Repair.repair` has answered true.
  */
 export class WorkerBoard {
 	readonly scoreboard: Scoreboard;
