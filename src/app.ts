@@ -113,6 +113,11 @@ export class App {
 		return this.fleet.threads;
 	}
 
+	/** Sessions of all workers now. */
+	get sessions(): number {
+		return this.fleet.sessions;
+	}
+
 	/** Whether the scoreboard holds nothing, and what does not add up on it; for tests. */
 	get held(): { readonly zero: boolean; readonly faults: readonly string[] } {
 		return { zero: this.fleet.repairs.isZero(), faults: this.fleet.repairs.audit() };

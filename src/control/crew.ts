@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { errorText } from '../core/errors.ts';
 import type { FromWorker, ToWorker, WorkerStart } from '../core/messages.ts';
-import { restartDelayMs } from './restarts.ts';
 
 /** What the crew tells its owner, and asks of it. */
 export interface CrewOwner {
@@ -15,6 +14,8 @@ export interface CrewOwner {
 	/** Replacing does not help any more. */
 	givenUp(reason: string): void;
 	nowMs(): number;
+	/** How long to wait before replacing, or null to give up; see `restarts.ts`, which has the one that ships. */
+	restartDelayMs(deathsMs: readonly number[], nowMs: number): number | null;
 }
 
 /**
@@ -83,7 +84,7 @@ export class Crew {
 	private replace(worker: number, reason: string): void {
 		const nowMs = this.owner.nowMs();
 		this.deathsMs.push(nowMs);
-		const delayMs = restartDelayMs(this.deathsMs, nowMs);
+		const delayMs = this.owner.restartDelayMs(this.deathsMs, nowMs);
 		if (delayMs === null) {
 			this.owner.givenUp(`workers keep dying, the last one of: ${reason}`);
 			return;

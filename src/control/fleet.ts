@@ -13,6 +13,7 @@ import type { SlotSource } from './config/compile.ts';
 import { Crew } from './crew.ts';
 import { LiveSnapshots } from './live-snapshots.ts';
 import type { Log } from './log.ts';
+import { restartDelayMs } from './restarts.ts';
 import { RollCall } from './roll-call.ts';
 
 export interface FleetOptions {
@@ -50,6 +51,8 @@ export class Fleet {
 	private applying = new RollCall([]);
 	private ending = new RollCall([]);
 	private failures: string[] = [];
+	/** Replacements that do not serve yet. */
+	private readonly returning = new Set<number>();
 
 	constructor(options: FleetOptions) {
 		this.options = options;
@@ -69,6 +72,7 @@ export class Fleet {
 			joined: (worker) => this.welcome(worker),
 			givenUp: options.onGivenUp,
 			nowMs: () => options.clock.nowNs() / NS_PER_MS,
+			restartDelayMs,
 		});
 	}
 
@@ -85,6 +89,11 @@ export class Fleet {
 	/** Number of the snapshot in force. */
 	get snapshotId(): number {
 		return this.snapshot?.id ?? 0;
+	}
+
+	/** Sessions of all workers now. */
+	get sessions(): number {
+		return this.snapshot === null ? 0 : this.scoreboard.active(this.snapshot.process.slot);
 	}
 
 	/**
@@ -164,6 +173,7 @@ export class Fleet {
 			case 'applied':
 				if (message.snapshot !== this.snapshot?.id) return;
 				this.failures.push(...message.failures);
+				if (this.returning.delete(worker)) this.options.log.warn('worker replaced', { worker });
 				if (this.phase === 'working') this.tellFailures(worker, message.failures);
 				return this.applying.answer(worker);
 			case 'released':
@@ -190,7 +200,7 @@ export class Fleet {
 	}
 
 	private welcome(worker: number): void {
-		this.options.log.warn('worker replaced', { worker });
+		this.returning.add(worker);
 		if (this.snapshot === null) return;
 		this.live.joined(worker);
 		this.crew.send(worker, { type: 'snapshot', snapshot: this.snapshot, memory: this.registry.memory });
