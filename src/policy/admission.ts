@@ -70,7 +70,7 @@ export class Admission {
 		this.region = this.country === null ? null : regionOf(geo, this.country);
 		if (trace !== null) noteIdentity(this, world, trace);
 		const rules = this.listener.access;
-		const denied = checkAccess(rules, this.client.address, this.country, this.region);
+		const denied = checkAccess(rules, this.client.address, this.country, this.region, world.snapshot.regions);
 		if (denied === null || rules === null) {
 			trace?.note('admit', rules === null ? 'no access rules: everyone may come in' : 'access rules let it in');
 			return null;
