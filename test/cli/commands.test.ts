@@ -1,5 +1,6 @@
 import t from 'tap';
 import { main } from '../../src/cli/main.ts';
+import { clean } from '../support/clean-node.ts';
 import { configFile, sluice } from '../support/sluice-process.ts';
 
 /** A command in this process: what it would say and exit with. */
@@ -166,7 +167,7 @@ t.test('a reader that leaves early is no fault', async (t) => {
 	const { spawn } = await import('node:child_process');
 	const entry = new URL('../../bin/sluice.ts', import.meta.url).pathname;
 	const script = `"${process.execPath}" "${entry}" schema | head -c 1; echo " \${PIPESTATUS[0]}"`;
-	const child = spawn('bash', ['-c', script], { env: { ...process.env, NODE_OPTIONS: '' } });
+	const child = spawn(...clean('bash', '-c', script));
 	let said = '';
 	for await (const chunk of child.stdout) said += chunk;
 	t.equal(said, '{ 0\n');

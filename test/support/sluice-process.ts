@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConfigInput } from '../../src/control/config/schema.ts';
+import { clean } from './clean-node.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ENTRY = join(ROOT, 'bin', 'sluice.ts');
@@ -38,13 +39,8 @@ export class SluiceProcess {
 		args: readonly string[],
 		options: { readonly read?: boolean; readonly entry?: string } = {},
 	) {
-		// Without the loaders that the test runner hands down.
-		const env = { ...process.env, NODE_OPTIONS: '' };
-		this.child = spawn(process.execPath, [options.entry ?? ENTRY, ...args], {
-			cwd: ROOT,
-			env,
-			stdio: ['ignore', 'pipe', 'pipe'],
-		});
+		const [command, all] = clean(process.execPath, options.entry ?? ENTRY, ...args);
+		this.child = spawn(command, all, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
 		t.teardown(() => this.child.kill('SIGKILL'));
 		if (options.read ?? true) this.read();
 		this.child.stderr?.on('data', (chunk) => {
