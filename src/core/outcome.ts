@@ -6,7 +6,6 @@ export const OUTCOMES = [
 	'completed',
 	'client-reset',
 	'backend-reset',
-	'client-left',
 	'idle-timeout',
 	'half-close-timeout',
 	'max-duration',

@@ -1,0 +1,221 @@
+import { createRequire } from 'node:module';
+import { LAYOUTS, type Layout } from './layouts.ts';
+
+/**
+ * Memory that calls read and write: owned by whoever made it, kept alive by it, and never moved. Every call
+ * that takes one checks that what it may touch lies inside.
+ */
+export interface NativeBuffer {
+	readonly bytes: Uint8Array;
+	readonly address: number;
+}
+
+type NativeCall = (...args: number[]) => number;
+
+interface Koffi {
+	load(path: null): { func(declaration: string): NativeCall };
+	view(pointer: unknown, length: number): ArrayBuffer;
+	address(value: Uint8Array): bigint;
+}
+
+/** Pointers are declared as integers: a call then costs two thirds of one that takes a Buffer. */
+const DECLARATIONS = {
+	epoll_create1: 'int epoll_create1(int)',
+	epoll_ctl: 'int epoll_ctl(int, int, int, int64_t)',
+	epoll_wait: 'int epoll_wait(int, int64_t, int, int)',
+	eventfd: 'int eventfd(unsigned int, int)',
+	read: 'int64_t read(int, int64_t, int64_t)',
+	write: 'int64_t write(int, int64_t, int64_t)',
+	close: 'int close(int)',
+	socket: 'int socket(int, int, int)',
+	socketpair: 'int socketpair(int, int, int, int64_t)',
+	bind: 'int bind(int, int64_t, int)',
+	listen: 'int listen(int, int)',
+	accept4: 'int accept4(int, int64_t, int64_t, int)',
+	connect: 'int connect(int, int64_t, int)',
+	getsockname: 'int getsockname(int, int64_t, int64_t)',
+	setsockopt: 'int setsockopt(int, int, int, int64_t, int)',
+	getsockopt: 'int getsockopt(int, int, int, int64_t, int64_t)',
+	recv: 'int64_t recv(int, int64_t, int64_t, int)',
+	send: 'int64_t send(int, int64_t, int64_t, int)',
+	shutdown: 'int shutdown(int, int)',
+	pipe2: 'int pipe2(int64_t, int)',
+	fcntl: 'int fcntl(int, int, int)',
+	splice: 'int64_t splice(int, int, int, int, int64_t, unsigned int)',
+} as const;
+
+type Calls = Readonly<Record<keyof typeof DECLARATIONS, NativeCall>>;
+
+/**
+ * The C library, typed and thin: each method is one call. All answer what the call answers, or the negated
+ * error number (`errno.ts`); none throws but for a buffer that is too small, which is a fault of the caller.
+ */
+export class Libc {
+	readonly layout: Layout;
+	readonly #koffi: Koffi;
+	readonly #call: Calls;
+	/** errno is per thread, and so is this view of it; read only after -1. */
+	readonly #errno: Int32Array;
+	readonly #small: NativeBuffer;
+	readonly #smallView: DataView;
+
+	/** @throws Error when koffi, the C library or a layout for this machine is missing. */
+	constructor() {
+		this.layout = layoutHere();
+		this.#koffi = createRequire(import.meta.url)('koffi') as Koffi;
+		const library = this.#koffi.load(null);
+		const declared = Object.entries(DECLARATIONS).map(([name, text]) => [name, library.func(text)]);
+		this.#call = Object.fromEntries(declared) as Calls;
+		const location = library.func('void *__errno_location()') as unknown as () => unknown;
+		this.#errno = new Int32Array(this.#koffi.view(location(), 4));
+		this.#small = this.allocate(16);
+		this.#smallView = new DataView(this.#small.bytes.buffer);
+	}
+
+	/** Zeroed memory of its own. */
+	allocate(bytes: number): NativeBuffer {
+		const memory = new Uint8Array(bytes);
+		return { bytes: memory, address: Number(this.#koffi.address(memory)) };
+	}
+
+	epollCreate(flags: number): number {
+		return this.#checked(this.#call.epoll_create1(flags));
+	}
+
+	epollCtl(epollFd: number, operation: number, fd: number, event: NativeBuffer): number {
+		inside(event, 0, this.layout.epollEventWords * 4);
+		return this.#checked(this.#call.epoll_ctl(epollFd, operation, fd, event.address));
+	}
+
+	epollWait(epollFd: number, events: NativeBuffer, maxEvents: number, timeoutMs: number): number {
+		inside(events, 0, maxEvents * this.layout.epollEventWords * 4);
+		return this.#checked(this.#call.epoll_wait(epollFd, events.address, maxEvents, timeoutMs));
+	}
+
+	eventfd(flags: number): number {
+		return this.#checked(this.#call.eventfd(0, flags));
+	}
+
+	/** Adds one to an eventfd; from any thread. */
+	signal(eventFd: number): number {
+		this.#smallView.setBigUint64(0, 1n, true);
+		return this.#checked(this.#call.write(eventFd, this.#small.address, 8));
+	}
+
+	/** Takes what an eventfd has counted. */
+	takeSignals(eventFd: number): number {
+		return this.#checked(this.#call.read(eventFd, this.#small.address, 8));
+	}
+
+	close(fd: number): number {
+		return this.#checked(this.#call.close(fd));
+	}
+
+	socket(family: number, type: number): number {
+		return this.#checked(this.#call.socket(family, type, 0));
+	}
+
+	/** The two descriptors as a pair, or the negated error number. */
+	socketPair(family: number, type: number): readonly [number, number] | number {
+		return this.#pair(this.#call.socketpair(family, type, 0, this.#small.address));
+	}
+
+	bind(fd: number, address: NativeBuffer, length: number): number {
+		inside(address, 0, length);
+		return this.#checked(this.#call.bind(fd, address.address, length));
+	}
+
+	listen(fd: number, backlog: number): number {
+		return this.#checked(this.#call.listen(fd, backlog));
+	}
+
+	/** The peer's address is written to `address`. */
+	accept(fd: number, address: NativeBuffer, flags: number): number {
+		this.#smallView.setInt32(0, address.bytes.length, true);
+		return this.#checked(this.#call.accept4(fd, address.address, this.#small.address, flags));
+	}
+
+	connect(fd: number, address: NativeBuffer, length: number): number {
+		inside(address, 0, length);
+		return this.#checked(this.#call.connect(fd, address.address, length));
+	}
+
+	/** The socket's own address is written to `address`. */
+	getsockname(fd: number, address: NativeBuffer): number {
+		this.#smallView.setInt32(0, address.bytes.length, true);
+		return this.#checked(this.#call.getsockname(fd, address.address, this.#small.address));
+	}
+
+	setOption(fd: number, level: number, option: number, value: number): number {
+		this.#smallView.setInt32(0, value, true);
+		return this.#checked(this.#call.setsockopt(fd, level, option, this.#small.address, 4));
+	}
+
+	/** An integer option, or the negated error number; for SO_ERROR, what is pending, which is cleared. */
+	getOption(fd: number, level: number, option: number): number {
+		this.#smallView.setInt32(8, 4, true);
+		const result = this.#checked(
+			this.#call.getsockopt(fd, level, option, this.#small.address, this.#small.address + 8),
+		);
+		return result < 0 ? result : this.#smallView.getInt32(0, true);
+	}
+
+	/** close(2) will send RST (socket(7), SO_LINGER with time 0). */
+	resetOnClose(fd: number, option: { readonly level: number; readonly name: number }): number {
+		this.#smallView.setInt32(0, 1, true);
+		this.#smallView.setInt32(4, 0, true);
+		return this.#checked(this.#call.setsockopt(fd, option.level, option.name, this.#small.address, 8));
+	}
+
+	recv(fd: number, buffer: NativeBuffer, offset: number, length: number, flags: number): number {
+		inside(buffer, offset, length);
+		return this.#checked(this.#call.recv(fd, buffer.address + offset, length, flags));
+	}
+
+	send(fd: number, buffer: NativeBuffer, offset: number, length: number, flags: number): number {
+		inside(buffer, offset, length);
+		return this.#checked(this.#call.send(fd, buffer.address + offset, length, flags));
+	}
+
+	shutdown(fd: number, how: number): number {
+		return this.#checked(this.#call.shutdown(fd, how));
+	}
+
+	/** Read and write end, or the negated error number. */
+	pipe(flags: number): readonly [number, number] | number {
+		return this.#pair(this.#call.pipe2(this.#small.address, flags));
+	}
+
+	/** F_SETPIPE_SZ and the like. */
+	fcntl(fd: number, command: number, argument: number): number {
+		return this.#checked(this.#call.fcntl(fd, command, argument));
+	}
+
+	splice(from: number, to: number, length: number, flags: number): number {
+		return this.#checked(this.#call.splice(from, 0, to, 0, length, flags));
+	}
+
+	#pair(result: number): readonly [number, number] | number {
+		const checked = this.#checked(result);
+		return checked < 0 ? checked : [this.#smallView.getInt32(0, true), this.#smallView.getInt32(4, true)];
+	}
+
+	#checked(result: number): number {
+		return result === -1 ? -(this.#errno[0] ?? 0) : result;
+	}
+}
+
+function inside(buffer: NativeBuffer, offset: number, length: number): void {
+	if (offset < 0 || length < 0 || offset + length > buffer.bytes.length) {
+		throw new RangeError(`bytes ${offset} to ${offset + length} of a buffer of ${buffer.bytes.length}`);
+	}
+}
+
+function layoutHere(): Layout {
+	if (process.platform !== 'linux') throw new Error(`epoll needs Linux, this is ${process.platform}`);
+	const header = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+	const name = `${header.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc'}-${process.arch}`;
+	const layout = LAYOUTS.get(name);
+	if (layout === undefined) throw new Error(`no layout is known for ${name}`);
+	return layout;
+}

@@ -1,0 +1,127 @@
+import { monotonicClock } from '../../src/clock.ts';
+import { type AccessLine, accessLine } from '../../src/control/access-line.ts';
+import { AddressBook } from '../../src/control/addresses.ts';
+import { compileSnapshot } from '../../src/control/config/compile.ts';
+import { parseConfigObject } from '../../src/control/config/load.ts';
+import type { Config, ConfigInput } from '../../src/control/config/schema.ts';
+import { countriesOf } from '../../src/control/geo/continents.ts';
+import type { LogEvent } from '../../src/core/record.ts';
+import type { Snapshot } from '../../src/core/snapshot.ts';
+import { NS_PER_MS } from '../../src/core/units.ts';
+import type { Engine, EngineFactory } from '../../src/engine/engine.ts';
+import { makeGeoReader } from '../../src/policy/geo.ts';
+import { makeWorld } from '../../src/policy/world.ts';
+import { seededRng } from '../../src/rng.ts';
+import type { SessionContext } from '../../src/session/context.ts';
+import { HeldClients } from '../../src/session/held.ts';
+import { Session } from '../../src/session/session.ts';
+import { Holdings } from '../../src/shared/holdings.ts';
+import { SlotRegistry } from '../../src/shared/registry.ts';
+import { Repair } from '../../src/shared/repair.ts';
+import { WorkerBoard } from '../../src/shared/worker-board.ts';
+import type { Assembly } from './harness.ts';
+
+/** One worker in the test's own thread: a chosen engine under real sessions and a real scoreboard. */
+export class InProcess implements Assembly {
+	readonly records: AccessLine[] = [];
+	readonly events: LogEvent[] = [];
+	readonly engine: Engine<Session>;
+	/** Called before each session is made; a test throws here. */
+	beforeSession: () => void = () => {};
+	readonly #registry = new SlotRegistry({ workers: 1, seed: 1 });
+	readonly #board = new WorkerBoard(this.#registry.memory, 0);
+	readonly #book = new AddressBook();
+	readonly #clock = monotonicClock();
+	readonly #idle = Promise.withResolvers<void>();
+	#context: SessionContext | null = null;
+	#snapshots = 0;
+
+	static async start(config: Config, create: EngineFactory): Promise<InProcess> {
+		const worker = new InProcess(create);
+		await worker.#apply(config);
+		return worker;
+	}
+
+	private constructor(create: EngineFactory) {
+		this.engine = create<Session>({
+			worker: 0,
+			workers: 1,
+			clock: this.#clock,
+			createSession: (facts, meter) => {
+				this.beforeSession();
+				return new Session(this.#lent(), facts, meter, this.#clock.nowNs());
+			},
+			onSessionOver: () => {},
+			onIdle: () => this.#idle.resolve(),
+			log: (event) => this.events.push(event),
+		});
+	}
+
+	get addresses(): Assembly['addresses'] {
+		return this.#book.listening;
+	}
+
+	reload(config: ConfigInput): Promise<void> {
+		return this.#apply(parseConfigObject(config));
+	}
+
+	async stop(drainMs: number): Promise<void> {
+		const untilNs = this.#clock.nowNs() + drainMs * NS_PER_MS;
+		this.engine.stopAccepting();
+		this.engine.broadcast({ type: 'drain', untilNs, outcome: 'shutdown' });
+		await this.#idle.promise;
+		this.engine.destroy();
+	}
+
+	isZero(): boolean {
+		return new Repair(this.#registry.scoreboard).isZero();
+	}
+
+	async #apply(config: Config): Promise<void> {
+		const plan = await this.#book.plan(config);
+		this.#snapshots += 1;
+		const snapshot = compileSnapshot(config, {
+			id: this.#snapshots,
+			slots: {
+				claim: (kind, name, address) => this.#registry.claim(kind, name, address),
+				clientTable: (key, size, rates) => this.#registry.clientTable(key, size, rates.length),
+			},
+			resolved: new Map(),
+			ports: plan.ports,
+			countriesOf,
+			defaultMaxConnections: 10_000,
+		});
+		this.#board.scoreboard.attach(this.#registry.memory);
+		this.#context = this.#contextFor(snapshot);
+		const failures = await this.engine.apply(snapshot);
+		if (failures.length > 0) throw new Error(failures.join('\n'));
+		this.#book.adopt(plan);
+	}
+
+	#contextFor(snapshot: Snapshot): SessionContext {
+		const world = makeWorld(snapshot, {
+			live: this.#board.scoreboard,
+			geo: makeGeoReader(snapshot.geo, { country: () => null }),
+			rng: seededRng(1),
+		});
+		const evict = (held: object): void => {
+			setImmediate(() => this.engine.broadcast({ type: 'evict' }, (session) => session === held));
+		};
+		return {
+			world,
+			clock: this.#clock,
+			records: {
+				access: (record) => this.records.push(accessLine(record)),
+				log: (event) => this.events.push(event),
+			},
+			tally: { connect: () => {}, ended: () => {} },
+			held: new HeldClients(snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY, 1, evict),
+			openDesk: () => new Holdings(this.#board),
+		};
+	}
+
+	#lent(): SessionContext {
+		if (this.#context === null) throw new Error('a client before the first snapshot');
+		return this.#context;
+	}
+}
