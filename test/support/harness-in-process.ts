@@ -6,7 +6,7 @@ import { parseConfigObject } from '../../src/control/config/load.ts';
 import type { Config, ConfigInput } from '../../src/control/config/schema.ts';
 import { countriesOf } from '../../src/control/geo/continents.ts';
 import type { LogEvent } from '../../src/core/record.ts';
-import type { Snapshot } from '../../src/core/snapshot.ts';
+import type { SlotRef, Snapshot } from '../../src/core/snapshot.ts';
 import { NS_PER_MS } from '../../src/core/units.ts';
 import type { Engine, EngineFactory } from '../../src/engine/engine.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
@@ -26,14 +26,13 @@ export class InProcess implements Assembly {
 	readonly records: AccessLine[] = [];
 	readonly events: LogEvent[] = [];
 	readonly engine: Engine<Session>;
-	/** Called before each session is made; a test throws here. */
-	beforeSession: () => void = () => {};
 	readonly #registry = new SlotRegistry({ workers: 1, seed: 1 });
 	readonly #board = new WorkerBoard(this.#registry.memory, 0);
 	readonly #book = new AddressBook();
 	readonly #clock = monotonicClock();
 	readonly #idle = Promise.withResolvers<void>();
 	#context: SessionContext | null = null;
+	#rng = seededRng(1);
 	#snapshots = 0;
 
 	static async start(config: Config, create: EngineFactory): Promise<InProcess> {
@@ -47,10 +46,7 @@ export class InProcess implements Assembly {
 			worker: 0,
 			workers: 1,
 			clock: this.#clock,
-			createSession: (facts, meter) => {
-				this.beforeSession();
-				return new Session(this.#lent(), facts, meter, this.#clock.nowNs());
-			},
+			createSession: (facts, meter) => new Session(this.#lent(), facts, meter, this.#clock.nowNs()),
 			onSessionOver: () => {},
 			onIdle: () => this.#idle.resolve(),
 			log: (event) => this.events.push(event),
@@ -72,6 +68,12 @@ export class InProcess implements Assembly {
 		await this.#idle.promise;
 		this.engine.destroy();
 	}
+
+	readonly plantFault = (): void => {
+		this.#rng = () => {
+			throw new Error('planted');
+		};
+	};
 
 	isZero(): boolean {
 		return new Repair(this.#registry.scoreboard).isZero();
@@ -96,13 +98,23 @@ export class InProcess implements Assembly {
 		const failures = await this.engine.apply(snapshot);
 		if (failures.length > 0) throw new Error(failures.join('\n'));
 		this.#book.adopt(plan);
+		this.#drainLeaving(snapshot);
+	}
+
+	/** What the worker does for sessions on backends that the snapshot no longer has. */
+	#drainLeaving(snapshot: Snapshot): void {
+		const staying = new Set(snapshot.pools.flatMap(({ backends }) => backends.map(({ slot }) => keyOf(slot))));
+		const untilNs = this.#clock.nowNs() + snapshot.drainMs * NS_PER_MS;
+		this.engine.broadcast({ type: 'drain', untilNs, outcome: 'drained' }, ({ backendSlot }) => {
+			return backendSlot !== null && !staying.has(keyOf(backendSlot));
+		});
 	}
 
 	#contextFor(snapshot: Snapshot): SessionContext {
 		const world = makeWorld(snapshot, {
 			live: this.#board.scoreboard,
 			geo: makeGeoReader(snapshot.geo, { country: () => null }),
-			rng: seededRng(1),
+			rng: () => this.#rng(),
 		});
 		const evict = (held: object): void => {
 			setImmediate(() => this.engine.broadcast({ type: 'evict' }, (session) => session === held));
@@ -114,7 +126,7 @@ export class InProcess implements Assembly {
 				access: (record) => this.records.push(accessLine(record)),
 				log: (event) => this.events.push(event),
 			},
-			tally: { connect: () => {}, ended: () => {} },
+			tally: { connect: () => {}, earlyReset: () => {}, ended: () => {} },
 			held: new HeldClients(snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY, 1, evict),
 			openDesk: () => new Holdings(this.#board),
 		};
@@ -125,3 +137,5 @@ export class InProcess implements Assembly {
 		return this.#context;
 	}
 }
+
+const keyOf = (slot: SlotRef): string => `${slot.index}.${slot.generation}`;

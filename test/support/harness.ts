@@ -26,6 +26,8 @@ export interface Balancer {
 	stop(drainMs?: number): Promise<void>;
 	/** Whether nothing is held on the scoreboard. */
 	isZero(): boolean;
+	/** From now on every random choice throws; null where the sessions are out of reach. */
+	readonly plantFault: (() => void) | null;
 }
 
 /** One way to put a balancer together with one engine. */
@@ -63,6 +65,7 @@ export interface Assembly {
 	reload(config: TestConfig): Promise<void>;
 	stop(drainMs: number): Promise<void>;
 	isZero(): boolean;
+	readonly plantFault: (() => void) | null;
 }
 
 class Collected implements Balancer {
@@ -104,6 +107,10 @@ class Collected implements Balancer {
 	isZero(): boolean {
 		return this.#assembly.isZero();
 	}
+
+	get plantFault(): (() => void) | null {
+		return this.#assembly.plantFault;
+	}
 }
 
 async function startApplication(t: Teardown, config: TestConfig): Promise<Balancer> {
@@ -131,6 +138,7 @@ async function startApplication(t: Teardown, config: TestConfig): Promise<Balanc
 		},
 		stop: (drainMs) => app.stop({ drainMs, preStopMs: 0 }),
 		isZero: () => app.held.zero,
+		plantFault: null,
 	};
 	return kept(t, new Collected(assembly));
 }
