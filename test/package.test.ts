@@ -28,11 +28,11 @@ async function install(folder: string): Promise<void> {
 	const dependencies = { sluice: 'file:sluice.tgz' };
 	const ours: LockFile = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
 	const needed = Object.entries(ours.packages).filter(([path, entry]) => path !== '' && entry.dev !== true);
-	const { version, dependencies: own, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+	const { version, dependencies: own, optionalDependencies, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 	const packages = {
 		'': { name: 'consumer', dependencies },
 		...Object.fromEntries(needed),
-		'node_modules/sluice': { version, resolved: 'file:sluice.tgz', dependencies: own, bin },
+		'node_modules/sluice': { version, resolved: 'file:sluice.tgz', dependencies: own, optionalDependencies, bin },
 	};
 	writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', type: 'module', dependencies }));
 	writeFileSync(join(folder, 'package-lock.json'), JSON.stringify({ name: 'consumer', lockfileVersion: 3, packages }));
