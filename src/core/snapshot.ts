@@ -39,6 +39,28 @@ export interface Limited {
 	readonly rates: readonly RateLimit[];
 }
 
+/** A token bucket: what it earns, and what idle time may save up. */
+export interface BucketLimit {
+	readonly bytesPerSecond: number;
+	readonly burstBytes: number;
+}
+
+/** The buckets of one place; null is unlimited. */
+export interface Shaped {
+	readonly upload: BucketLimit | null;
+	readonly download: BucketLimit | null;
+}
+
+export const UNSHAPED: Shaped = { upload: null, download: null };
+
+/** A listener's own buckets, and what each of its clients and connections gets. */
+export interface ListenerShaping {
+	readonly listener: Shaped;
+	/** The client's bucket stands in its entry of the listener's client table. */
+	readonly client: Shaped;
+	readonly connection: Shaped;
+}
+
 /** How many rates one place may have; all must hold. */
 export const MAX_RATES = 4;
 
@@ -68,6 +90,7 @@ export interface GeoSnapshot {
 export interface RegionSnapshot extends Limited {
 	readonly index: number;
 	readonly name: string;
+	readonly shaping: Shaped;
 }
 
 /** One condition set: any of the networks, countries or regions. Absent kinds are null. */
@@ -124,7 +147,9 @@ export interface ListenerSnapshot extends Limited {
 	readonly name: string;
 	readonly binds: readonly BindSnapshot[];
 	readonly access: AccessRules | null;
+	/** Also there, without limits, where clients have buckets. */
 	readonly perClient: PerClientLimits | null;
+	readonly shaping: ListenerShaping;
 	readonly timeouts: ListenerTimeouts;
 	readonly keepAlive: KeepAlive;
 	readonly routes: readonly RouteSnapshot[];
@@ -155,6 +180,45 @@ export interface RetryPolicy {
 	readonly maxBackoffMs: number;
 }
 
+/** Probes of a pool's backends by connecting to them. */
+export interface ActiveHealth {
+	readonly intervalMs: number;
+	readonly timeoutMs: number;
+	/** Good results in a row that turn a backend up. */
+	readonly rise: number;
+	/** Bad results in a row that turn it down. */
+	readonly fall: number;
+	/** Where to connect on the backend's host instead of its own port; null: its own. */
+	readonly port: number | null;
+}
+
+/** `failures` within `withinMs` eject a backend for `ejectMs`, longer each time (see `policy/ejection.ts`). */
+export interface PassiveHealth {
+	readonly failures: number;
+	readonly withinMs: number;
+	readonly ejectMs: number;
+	/** The share of the pool's backends that may be ejected at once, rounded down. */
+	readonly maxEjected: number;
+}
+
+export interface PoolHealth {
+	/** Null: nobody is probed, every backend counts as up. */
+	readonly active: ActiveHealth | null;
+	/** Null: nobody is ejected. */
+	readonly passive: PassiveHealth | null;
+}
+
+/** Where sessions wait while every backend of the pool is full. */
+export interface PoolQueueSnapshot {
+	/** Which queue of the scoreboard. Kept over a reload while the pool's name stays. */
+	readonly number: number;
+	/** How many may wait at once. */
+	readonly size: number;
+	readonly timeoutMs: number;
+	/** Wait here rather than go to the next pool of the route. */
+	readonly first: boolean;
+}
+
 export interface PoolSnapshot {
 	readonly index: number;
 	readonly name: string;
@@ -164,6 +228,12 @@ export interface PoolSnapshot {
 	/** Local address of upstream connections; null lets the kernel choose. */
 	readonly sourceAddress: string | null;
 	readonly retries: RetryPolicy;
+	/** Null: sessions that find no room are refused, or spill. */
+	readonly queue: PoolQueueSnapshot | null;
+	readonly health: PoolHealth;
+	/** When every pool of a route is down and less than this share of this one is healthy, health is ignored; 0: never. */
+	readonly panicBelow: number;
+	readonly shaping: Shaped;
 	readonly backends: readonly BackendSnapshot[];
 }
 
@@ -178,4 +248,5 @@ export interface BackendSnapshot extends Limited {
 	readonly weight: number;
 	/** Used only when no other backend of the pool is open. */
 	readonly backup: boolean;
+	readonly shaping: Shaped;
 }
