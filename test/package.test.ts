@@ -28,7 +28,12 @@ async function install(folder: string): Promise<void> {
 	const dependencies = { sluice: 'file:sluice.tgz' };
 	const ours: LockFile = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
 	const needed = Object.entries(ours.packages).filter(([path, entry]) => path !== '' && entry.dev !== true);
-	const { version, dependencies: own, optionalDependencies, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+	const {
+		version,
+		dependencies: own,
+		optionalDependencies,
+		bin,
+	} = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 	const packages = {
 		'': { name: 'consumer', dependencies },
 		...Object.fromEntries(needed),

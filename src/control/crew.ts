@@ -20,7 +20,7 @@ export interface CrewOwner {
 
 /**
  * The worker threads, by number. A worker that dies is replaced by one of the same number, later and
- * later when that happens often, until `givenUp`. Nothing is replaced once `dismiss` was called.
+ * later when that happens often, until `givenUp`. Nobody is replaced after `hireNoMore`.
  */
 export class Crew {
 	private readonly url: URL;
@@ -28,7 +28,7 @@ export class Crew {
 	private readonly threads = new Map<number, Worker>();
 	private readonly replacements = new Set<NodeJS.Timeout>();
 	private readonly deathsMs: number[] = [];
-	private state: 'working' | 'dismissed' = 'working';
+	private state: 'hiring' | 'not hiring' = 'hiring';
 
 	constructor(url: URL, owner: CrewOwner) {
 		this.url = url;
@@ -65,11 +65,16 @@ export class Crew {
 		for (const thread of this.threads.values()) thread.postMessage(message);
 	}
 
-	/** Ends every thread and replaces none. */
-	async dismiss(): Promise<void> {
-		this.state = 'dismissed';
+	/** From now on who dies is not replaced. */
+	hireNoMore(): void {
+		this.state = 'not hiring';
 		for (const timer of this.replacements) clearTimeout(timer);
 		this.replacements.clear();
+	}
+
+	/** Ends every thread and replaces none. */
+	async dismiss(): Promise<void> {
+		this.hireNoMore();
 		await Promise.all([...this.threads.values()].map((thread) => thread.terminate()));
 	}
 
@@ -77,7 +82,7 @@ export class Crew {
 		if (this.threads.get(worker) !== thread) return;
 		this.threads.delete(worker);
 		void this.owner.died(worker, reason).then(() => {
-			if (this.state === 'working') this.replace(worker, reason);
+			if (this.state === 'hiring') this.replace(worker, reason);
 		});
 	}
 

@@ -127,6 +127,7 @@ export class Fleet {
 	/** Stops accepting and lets sessions go on until then; resolves when the last one is over. */
 	drain(untilNs: number): Promise<void> {
 		this.phase = 'ending';
+		this.crew.hireNoMore();
 		this.applying.dismiss();
 		this.ending = new RollCall(this.crew.numbers);
 		this.crew.sendAll({ type: 'stop', untilNs });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { EchoClient, echoBackend } from '../support/backends.ts';
 import { configFile, SluiceProcess, sluice } from '../support/sluice-process.ts';
@@ -187,6 +188,22 @@ t.test('an added address is listened on, a removed one no more', async (t) => {
 	t.match(added, { address: /^127\.0\.0\.2:\d+$/ });
 	await untilRefused(port);
 	await client.echo('goes on');
+});
+
+t.test('a fault of ours ends the process with 70 and is logged', async (t) => {
+	const entry = fileURLToPath(new URL('../support/faulty.ts', import.meta.url));
+	const { path } = configFile(t, config({ one: '127.0.0.1:9' }));
+	for (const [fault, reason] of [
+		['throw', /planted fault/],
+		['reject', /planted rejection/],
+	] as const) {
+		const run = new SluiceProcess(t, [path, fault], { entry });
+		t.match(await run.finished, { code: 70 });
+		t.match(
+			run.lines.find((line) => line.msg === 'internal fault'),
+			{ level: 'error', reason },
+		);
+	}
 });
 
 /** Resolves once connecting to this port is refused: its last listener has closed. */

@@ -14,7 +14,12 @@ function bench(t: Tap, script: string, delays: readonly (number | null)[]) {
 	const told: string[] = [];
 	const { promise: end, resolve: finish } = Promise.withResolvers<void>();
 	const owner: CrewOwner = {
-		startData: (worker) => ({ worker, workers: 2, memory: { pages: [], clientTables: [], rings: [] }, seed: 0 }),
+		startData: (worker) => ({
+			worker,
+			workers: 2,
+			memory: { pages: [], clientTables: [], queues: [], wakes: new SharedArrayBuffer(0), rings: [] },
+			seed: 0,
+		}),
 		message: (worker, message) => told.push(`${worker} says ${JSON.stringify(message)}`),
 		died: async (worker, reason) => {
 			await new Promise((resolve) => setImmediate(resolve));
