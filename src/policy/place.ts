@@ -19,6 +19,8 @@ export interface NoPlace {
 	readonly verdict: PoolVerdict;
 	/** The first pool with that verdict; null when the route names no pool. */
 	readonly pool: PoolSnapshot | null;
+	/** Where to wait: the first full pool that has a queue, room in it or not; null when none has. */
+	readonly queue: PoolSnapshot | null;
 }
 
 export const isPlacement = (result: Placement | NoPlace): result is Placement => 'backend' in result;
@@ -29,18 +31,42 @@ export interface PlaceRequest {
 	readonly address: IpAddress | null;
 	/** Backends that failed this session before: another one comes first. */
 	readonly tried: readonly BackendSnapshot[];
+	/** False: a queue that comes `first` was full, spill past it. */
+	readonly mayWaitFirst: boolean;
+}
+
+/** `health` null: whatever it is. */
+interface Tier {
+	readonly backup: boolean;
+	readonly health: Health | null;
+}
+
+interface TierRequest extends PlaceRequest {
+	readonly healthIgnored?: boolean;
 }
 
 /**
  * Backends are looked at in tiers, the first tier with any member decides: primaries that are up,
  * primaries not yet probed, then backups likewise. Backups also serve when the primaries have no room.
  */
-const TIERS: readonly { readonly backup: boolean; readonly health: Health }[] = [
+const TIERS: readonly Tier[] = [
 	{ backup: false, health: 'up' },
 	{ backup: false, health: 'unknown' },
 	{ backup: true, health: 'up' },
 	{ backup: true, health: 'unknown' },
 ];
+
+/** In a panic: whoever takes sessions at all. */
+const PANIC_TIERS: readonly Tier[] = [
+	{ backup: false, health: null },
+	{ backup: true, health: null },
+];
+
+const HEALTH_WORDS: Readonly<Record<Health, string>> = {
+	up: 'up',
+	unknown: 'unknown: not probed yet, used while none is up',
+	down: 'down',
+};
 
 /** How often a choice is made again because another worker changed what it rested on. */
 const MAX_CONTENTION = 8;
@@ -57,6 +83,42 @@ export function takePlacement(
 	nowNs: number,
 	trace: Trace | null,
 ): Placement | NoPlace {
+	const healthy = tryTwice(world, route, request, desk, nowNs, trace);
+	if (isPlacement(healthy) || healthy.verdict !== 'down') return healthy;
+	const pools = route.pools.filter((index) => panics(world, at(world.snapshot.pools, index), trace));
+	if (pools.length === 0) return healthy;
+	return tryTwice(world, { ...route, pools }, { ...request, healthIgnored: true }, desk, nowNs, trace);
+}
+
+/** Every pool of the route is down: whether this one takes sessions all the same. */
+function panics(world: World, pool: PoolSnapshot, trace: Trace | null): boolean {
+	const share = healthyShare(world, pool);
+	if (share >= pool.panicBelow) return false;
+	trace?.note(
+		'balance',
+		`every pool is down, ${percent(share)} of pool ${pool.name} healthy, under panicBelow ${percent(pool.panicBelow)}: health is ignored`,
+	);
+	return true;
+}
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
+
+/** Of the backends that take sessions at all. */
+function healthyShare(world: World, pool: PoolSnapshot): number {
+	const serving = pool.backends.filter(({ weight }) => weight > 0);
+	const healthy = serving.filter(({ slot }) => world.live.health(slot) !== 'down');
+	return serving.length === 0 ? 1 : healthy.length / serving.length;
+}
+
+/** Without those that failed this session; with them when there is no other. */
+function tryTwice(
+	world: World,
+	route: RouteSnapshot,
+	request: TierRequest,
+	desk: Desk,
+	nowNs: number,
+	trace: Trace | null,
+): Placement | NoPlace {
 	const fresh = tryPools(world, route, request, desk, nowNs, trace);
 	if (isPlacement(fresh) || request.tried.length === 0) return fresh;
 	return tryPools(world, route, { ...request, tried: [] }, desk, nowNs, trace);
@@ -65,23 +127,32 @@ export function takePlacement(
 function tryPools(
 	world: World,
 	route: RouteSnapshot,
-	request: PlaceRequest,
+	request: TierRequest,
 	desk: Desk,
 	nowNs: number,
 	trace: Trace | null,
 ): Placement | NoPlace {
 	let firstFull: PoolSnapshot | null = null;
 	let firstDown: PoolSnapshot | null = null;
+	let queue: PoolSnapshot | null = null;
 	for (const index of route.pools) {
 		const pool = at(world.snapshot.pools, index);
 		const result = new PoolChoice(world, pool, request, nowNs).take(desk, trace);
 		if (typeof result !== 'string') return { pool, backend: result };
-		if (result === 'full') firstFull ??= pool;
-		else firstDown ??= pool;
+		if (result === 'full') {
+			firstFull ??= pool;
+			if (pool.queue !== null && request.healthIgnored !== true) queue ??= pool;
+			if (request.mayWaitFirst && waitsFirst(world, pool)) return { verdict: 'full', pool: firstFull, queue: pool };
+		} else firstDown ??= pool;
 		trace?.note('balance', `pool ${pool.name} is ${result}: ${spillText(route, index)}`);
 	}
-	if (firstFull !== null) return { verdict: 'full', pool: firstFull };
-	return { verdict: 'down', pool: firstDown };
+	if (firstFull !== null) return { verdict: 'full', pool: firstFull, queue };
+	return { verdict: 'down', pool: firstDown, queue: null };
+}
+
+/** Whether a session that finds this pool full waits there before it goes on to the next one. */
+function waitsFirst(world: World, { queue }: PoolSnapshot): boolean {
+	return queue?.first === true && world.live.waiting(queue.number) < queue.size;
 }
 
 const spillText = (route: RouteSnapshot, index: number): string =>
@@ -96,23 +167,26 @@ class PoolChoice implements BalanceView {
 	private readonly pool: PoolSnapshot;
 	private readonly tried: readonly BackendSnapshot[];
 	private readonly nowNs: number;
+	private readonly tiers: readonly Tier[];
 	private tier = 0;
 
-	constructor(world: World, pool: PoolSnapshot, request: PlaceRequest, nowNs: number) {
+	constructor(world: World, pool: PoolSnapshot, request: TierRequest, nowNs: number) {
 		this.world = world;
 		this.pool = pool;
 		this.size = pool.backends.length;
 		this.key = request.address;
 		this.keySeed = world.keySeedOf(request.listener);
 		this.tried = request.tried;
+		this.tiers = request.healthIgnored === true ? PANIC_TIERS : TIERS;
 		this.nowNs = nowNs;
 	}
 
 	take(desk: Desk, trace: Trace | null): BackendSnapshot | PoolVerdict {
+		if (this.othersWait(trace)) return this.hasAnyMember() ? 'full' : 'down';
 		let verdict: PoolVerdict = 'down';
 		let decided: boolean | null = null;
-		for (this.tier = 0; this.tier < TIERS.length; this.tier++) {
-			const { backup, health } = at(TIERS, this.tier);
+		for (this.tier = 0; this.tier < this.tiers.length; this.tier++) {
+			const { backup, health } = at(this.tiers, this.tier);
 			if (decided === backup || !this.hasMember()) continue;
 			decided = backup;
 			verdict = 'full';
@@ -139,17 +213,32 @@ class PoolChoice implements BalanceView {
 		}
 	}
 
+	/** A place that becomes free belongs to those who wait for one: newcomers never take it before them. */
+	private othersWait(trace: Trace | null): boolean {
+		const { queue, name } = this.pool;
+		const waiting = queue === null ? 0 : this.world.live.waiting(queue.number);
+		if (queue !== null && waiting > 0) {
+			trace?.note('balance', `pool ${name}: ${waiting} of ${queue.size} wait in its queue, newcomers join behind`);
+		}
+		return waiting > 0;
+	}
+
+	private hasAnyMember(): boolean {
+		for (this.tier = 0; this.tier < this.tiers.length; this.tier++) if (this.hasMember()) return true;
+		return false;
+	}
+
 	private hasMember(): boolean {
 		return this.pool.backends.some((_, index) => this.inTier(index));
 	}
 
 	private inTier(index: number): boolean {
 		const backend = at(this.pool.backends, index);
-		const { backup, health } = at(TIERS, this.tier);
+		const { backup, health } = at(this.tiers, this.tier);
 		return (
 			backend.backup === backup &&
 			backend.weight > 0 &&
-			this.world.live.health(backend.slot) === health &&
+			(health === null || this.world.live.health(backend.slot) === health) &&
 			!this.tried.includes(backend)
 		);
 	}
@@ -174,11 +263,17 @@ class PoolChoice implements BalanceView {
 		return this.world.rng();
 	}
 
-	private noteTier(backup: boolean, health: Health, trace: Trace): void {
+	private noteTier(backup: boolean, health: Health | null, trace: Trace): void {
 		let open = 0;
-		for (let index = 0; index < this.size; index++) if (this.open(index)) open += 1;
+		let down = 0;
+		for (let index = 0; index < this.size; index++) {
+			if (this.open(index)) open += 1;
+			if (this.world.live.health(at(this.pool.backends, index).slot) === 'down') down += 1;
+		}
 		const kind = backup ? 'backup backends' : 'backends';
-		trace.note('balance', `pool ${this.pool.name}: ${open} of ${this.size} open (${kind}, ${health})`);
+		const others = down === 0 ? '' : `; ${down} down`;
+		const words = health === null ? 'health ignored' : HEALTH_WORDS[health];
+		trace.note('balance', `pool ${this.pool.name}: ${open} of ${this.size} open (${kind}, ${words}${others})`);
 	}
 
 	private noteChoice(backend: BackendSnapshot, trace: Trace): void {

@@ -16,11 +16,16 @@ interface Sketch {
 	readonly tooFast?: boolean;
 }
 
-function stage(pools: readonly (readonly Sketch[])[], balance: PoolSpec['balance'] = 'first') {
+function stage(
+	pools: readonly (readonly Sketch[])[],
+	balance: PoolSpec['balance'] = 'first',
+	panicBelow: readonly number[] = [],
+) {
 	const snapshot = snapshotOf({
 		pools: pools.map((backends, index) => ({
 			name: `p${index}`,
 			balance,
+			panicBelow: panicBelow[index] ?? 0,
 			backends: backends.map(({ name, backup, full, weight }) => ({
 				name,
 				backup: backup ?? false,
@@ -118,6 +123,64 @@ t.test('which backend a session gets', async (t) => {
 		{ name: 'one that failed when there is no other', pools: [[{ name: 'a' }]], tried: ['a'], want: 'a' },
 	];
 	for (const c of cases) t.equal(stage(c.pools).place(c.tried), c.want, c.name);
+});
+
+t.test('in a panic health is ignored, and nothing else', async (t) => {
+	const down = (name: string, more: Partial<Sketch> = {}): Sketch => ({ name, health: 'down', ...more });
+	const cases: {
+		name: string;
+		pools: readonly (readonly Sketch[])[];
+		panicBelow: readonly number[];
+		tried?: readonly string[];
+		want: string;
+	}[] = [
+		{ name: 'off by default', pools: [[down('a')]], panicBelow: [], want: 'down p0' },
+		{ name: 'all down', pools: [[down('a'), down('b')]], panicBelow: [0.5], want: 'a' },
+		{ name: 'another pool of the route is up', pools: [[down('a')], [{ name: 'z' }]], panicBelow: [1, 1], want: 'z' },
+		{
+			name: 'another pool is up but full',
+			pools: [[down('a')], [{ name: 'z', full: true }]],
+			panicBelow: [1, 1],
+			want: 'full p1',
+		},
+		{ name: 'the first pool that panics', pools: [[down('a')], [down('z')]], panicBelow: [0, 0.1], want: 'z' },
+		{ name: 'never one of weight 0', pools: [[down('a', { weight: 0 })]], panicBelow: [1], want: 'down p0' },
+		{
+			name: 'weight 0 is passed over',
+			pools: [[{ name: 'a', weight: 0 }, down('b')]],
+			panicBelow: [0.01],
+			want: 'b',
+		},
+		{ name: 'a cap holds', pools: [[down('a', { full: true }), down('b')]], panicBelow: [1], want: 'b' },
+		{ name: 'all at their caps', pools: [[down('a', { full: true })]], panicBelow: [1], want: 'full p0' },
+		{ name: 'primaries before backups', pools: [[down('a', { backup: true }), down('b')]], panicBelow: [1], want: 'b' },
+		{ name: 'one that failed comes last', pools: [[down('a'), down('b')]], panicBelow: [1], tried: ['a'], want: 'b' },
+		{ name: 'one that failed when there is no other', pools: [[down('a')]], panicBelow: [1], tried: ['a'], want: 'a' },
+	];
+	for (const c of cases) t.equal(stage(c.pools, 'first', c.panicBelow).place(c.tried), c.want, c.name);
+});
+
+t.test('health and panic are told in words', async (t) => {
+	const told = (pools: readonly (readonly Sketch[])[], panicBelow: readonly number[] = []): string[] => {
+		const { place, board } = stage(pools, 'first', panicBelow);
+		const notes: string[] = [];
+		place([], new FakeDesk(board), { note: (_, text) => notes.push(text) });
+		return notes;
+	};
+	t.strictSame(told([[{ name: 'a', health: 'down' }, { name: 'b' }]]), [
+		'pool p0: 1 of 2 open (backends, up; 1 down)',
+		'first picks p0/b, weight 1',
+	]);
+	t.strictSame(told([[{ name: 'a', health: 'unknown' }]]), [
+		'pool p0: 1 of 1 open (backends, unknown: not probed yet, used while none is up)',
+		'first picks p0/a, weight 1',
+	]);
+	t.strictSame(told([[{ name: 'a', health: 'down' }]], [0.3]), [
+		'pool p0 is down: no further pool on this route',
+		'every pool is down, 0 % of pool p0 healthy, under panicBelow 30 %: health is ignored',
+		'pool p0: 1 of 1 open (backends, health ignored; 1 down)',
+		'first picks p0/a, weight 1',
+	]);
 });
 
 t.test('the place is taken, and a full backend is left at its cap', async (t) => {
