@@ -1,4 +1,4 @@
-import type { ConnectFailure } from '../core/outcome.ts';
+import type { ConnectFailure } from './outcome.ts';
 
 const CAUSES: ReadonlyMap<string, ConnectFailure> = new Map([
 	['ECONNREFUSED', 'refused'],

@@ -1,0 +1,227 @@
+import type { Health } from '../core/desk.ts';
+import type { Clock } from '../core/ports.ts';
+import type { ActiveHealth, BackendSnapshot, PoolSnapshot, SlotRef } from '../core/snapshot.ts';
+import { NS_PER_MS } from '../core/units.ts';
+import { type EjectionEvent, Ejections } from '../policy/ejection.ts';
+import { type Observed, observe, shownHealth, UNPROBED } from '../policy/health.ts';
+import type { Total } from '../shared/layout.ts';
+import type { Log } from './log.ts';
+import { ProbeSchedule, type ProbeSettings, type ScheduleParts } from './probe-schedule.ts';
+import type { ProbeResult } from './probes.ts';
+
+/** The part of the scoreboard that health needs. */
+export interface HealthBoard {
+	setHealth(slot: SlotRef, health: Health): void;
+	total(slot: SlotRef, total: Total): number;
+}
+
+/** What the keepers of all pools share. */
+export interface HealthHost {
+	readonly board: HealthBoard;
+	readonly log: Pick<Log, 'info' | 'warn'>;
+	readonly clock: Pick<Clock, 'nowNs'>;
+	readonly schedule: ScheduleParts;
+}
+
+export const slotKey = (slot: SlotRef): string => `${slot.index}.${slot.generation}`;
+
+/** Nobody asks: it counts as up. */
+const NOT_WATCHED: Observed = { health: 'up', against: 0 };
+
+interface Kept {
+	readonly key: string;
+	backend: BackendSnapshot;
+	observed: Observed;
+	/** Since when it is what `observed` says. */
+	sinceNs: number;
+	probes: ProbeSchedule | null;
+	/** The last probe could not even be tried, and that was told. */
+	shortTold: boolean;
+	/** Totals at the last look. */
+	connectFailures: number;
+	earlyResets: number;
+	lastFailure: string;
+}
+
+/** The health of one pool's backends. */
+export class PoolHealthKeeper {
+	private readonly name: string;
+	private readonly host: HealthHost;
+	private readonly kept = new Map<string, Kept>();
+	private readonly ejections = new Ejections();
+	private active: ActiveHealth | null = null;
+	private watched: boolean = false;
+
+	constructor(name: string, host: HealthHost) {
+		this.name = name;
+		this.host = host;
+	}
+
+	/** `firstMs` says when the first probe of each new backend begins. */
+	apply(pool: PoolSnapshot, firstMs: () => number): void {
+		const { active, passive } = pool.health;
+		const staying = new Set(pool.backends.map(({ slot }) => slotKey(slot)));
+		for (const [key, kept] of this.kept) if (!staying.has(key)) this.letGo(kept);
+		this.active = active;
+		for (const backend of pool.backends) {
+			const kept = this.keep(backend);
+			if (passive === null || !this.watched) this.failuresSince(kept);
+			if (active === null) this.trust(kept);
+			else this.probe(kept, settingsOf(pool, backend, active), firstMs);
+		}
+		this.watched = passive !== null;
+		this.tell(this.ejections.change([...staying], passive, this.nowNs()));
+		for (const kept of this.kept.values()) this.show(kept);
+	}
+
+	/** Reads what sessions met since the last look, ejects and takes back. */
+	look(): void {
+		if (!this.watched) return;
+		const nowNs = this.nowNs();
+		for (const kept of this.kept.values()) this.ejections.note(kept.key, this.failuresSince(kept), nowNs);
+		this.tell(this.ejections.step(nowNs, (key) => this.kept.get(key)?.observed.health === 'down'));
+	}
+
+	/** The pool is gone. */
+	retire(): void {
+		for (const kept of this.kept.values()) this.letGo(kept);
+	}
+
+	stop(): void {
+		for (const { probes } of this.kept.values()) probes?.stop();
+	}
+
+	private keep(backend: BackendSnapshot): Kept {
+		const key = slotKey(backend.slot);
+		const before = this.kept.get(key);
+		if (before !== undefined) {
+			before.backend = backend;
+			return before;
+		}
+		const kept: Kept = {
+			key,
+			backend,
+			observed: UNPROBED,
+			sinceNs: this.nowNs(),
+			probes: null,
+			shortTold: false,
+			connectFailures: 0,
+			earlyResets: 0,
+			lastFailure: '',
+		};
+		this.kept.set(key, kept);
+		this.failuresSince(kept);
+		return kept;
+	}
+
+	private letGo(kept: Kept): void {
+		kept.probes?.stop();
+		this.kept.delete(kept.key);
+		this.host.board.setHealth(kept.backend.slot, 'down');
+	}
+
+	// --- probes ---
+
+	private trust(kept: Kept): void {
+		kept.probes?.stop();
+		kept.probes = null;
+		if (kept.observed.health === 'down') this.tellFlip(kept, 'up', 'probes are off');
+		this.become(kept, NOT_WATCHED);
+	}
+
+	private probe(kept: Kept, settings: ProbeSettings, firstMs: () => number): void {
+		if (kept.probes !== null) return kept.probes.change(settings);
+		this.become(kept, UNPROBED);
+		const first = Math.min(firstMs(), settings.intervalMs);
+		kept.probes = new ProbeSchedule(settings, first, this.host.schedule, (result) => this.heard(kept, result));
+	}
+
+	private heard(kept: Kept, result: ProbeResult): void {
+		if (this.active === null) return;
+		if (result.type === 'none') return this.tellShort(kept, result.reason);
+		kept.shortTold = false;
+		const { active } = this;
+		const good = result.type === 'good';
+		const next = observe(kept.observed, good, active);
+		if (next.health !== kept.observed.health) {
+			const times = kept.observed.health === 'unknown' ? 'first probe' : `${good ? active.rise : active.fall} in a row`;
+			this.tellFlip(kept, next.health, `${good ? 'connect answered' : result.reason}, ${times}`);
+		}
+		this.become(kept, next);
+		this.show(kept);
+	}
+
+	private become(kept: Kept, next: Observed): void {
+		if (next.health !== kept.observed.health) kept.sinceNs = this.nowNs();
+		kept.observed = next;
+	}
+
+	// --- what sessions met ---
+
+	/** Failures that the workers have counted since this was last asked. */
+	private failuresSince(kept: Kept): number {
+		const { board } = this.host;
+		const { slot } = kept.backend;
+		const connects = board.total(slot, 'connectFailures');
+		const resets = board.total(slot, 'earlyResets');
+		const added = connects - kept.connectFailures + resets - kept.earlyResets;
+		if (added > 0) kept.lastFailure = resets > kept.earlyResets ? 'a reset before the first byte' : 'a failed connect';
+		kept.connectFailures = connects;
+		kept.earlyResets = resets;
+		return added;
+	}
+
+	private tell(events: readonly EjectionEvent[]): void {
+		for (const event of events) {
+			const kept = this.kept.get(event.member);
+			if (kept === undefined) continue;
+			this.show(kept);
+			const who = this.fieldsOf(kept);
+			if (event.type === 'ejected') {
+				const reason = `${event.failures} failures of sessions, the last one ${kept.lastFailure}`;
+				this.host.log.warn('backend ejected', { ...who, reason, forMs: event.forMs, inARow: event.inARow });
+			} else {
+				const reason = event.early ? 'the pool or its settings changed' : 'its time is over';
+				const afterMs = Math.round(event.afterMs);
+				this.host.log.info('backend returned', { ...who, reason, afterMs, health: kept.observed.health });
+			}
+		}
+	}
+
+	// --- scoreboard and log ---
+
+	private show(kept: Kept): void {
+		const health = shownHealth(kept.observed.health, this.ejections.isEjected(kept.key));
+		this.host.board.setHealth(kept.backend.slot, health);
+	}
+
+	private tellFlip(kept: Kept, to: Health, reason: string): void {
+		const fields = { ...this.fieldsOf(kept), reason };
+		const from = kept.observed.health;
+		if (from === 'unknown') this.host.log[to === 'up' ? 'info' : 'warn'](`backend ${to}`, fields);
+		else {
+			const lasted = { [`${from}Ms`]: Math.round((this.nowNs() - kept.sinceNs) / NS_PER_MS) };
+			this.host.log[to === 'up' ? 'info' : 'warn'](`backend ${to}`, { ...fields, ...lasted });
+		}
+	}
+
+	private tellShort(kept: Kept, reason: string): void {
+		if (kept.shortTold) return;
+		kept.shortTold = true;
+		this.host.log.warn('cannot probe', { ...this.fieldsOf(kept), reason });
+	}
+
+	private fieldsOf(kept: Kept): { pool: string; backend: string } {
+		return { pool: this.name, backend: kept.backend.name };
+	}
+
+	private nowNs(): number {
+		return this.host.clock.nowNs();
+	}
+}
+
+function settingsOf(pool: PoolSnapshot, { target }: BackendSnapshot, active: ActiveHealth): ProbeSettings {
+	const { intervalMs, timeoutMs, port } = active;
+	const probed = target.type === 'tcp' && port !== null ? { ...target, port } : target;
+	return { target: probed, sourceAddress: pool.sourceAddress, timeoutMs, intervalMs };
+}
