@@ -1,15 +1,12 @@
-import { readdirSync } from 'node:fs';
 import type { Test } from 'tap';
 import { startBackend, startEcho } from '../support/echo.ts';
 import { allTargets, type Balancer } from '../support/harness.ts';
 import { configOf } from '../support/net-config.ts';
+import { descriptors } from '../support/net-ports.ts';
 import { conformance, type Rules } from '../support/net-rules.ts';
 import { dial, type Peer, patternOf, until } from '../support/peers.ts';
 
 const CROWD = 100;
-
-/** Descriptors of this process, which holds both ends of every connection of a test. */
-const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 const crowd = (t: Test, balancer: Balancer): Promise<Peer[]> =>
 	Promise.all(Array.from({ length: CROWD }, () => dial(t, balancer.address())));

@@ -1,9 +1,9 @@
 import { echo, greet, startBackend, startEcho } from '../support/echo.ts';
 import { startBlackhole } from '../support/net-blackhole.ts';
 import { configOf } from '../support/net-config.ts';
-import { refusingAddress } from '../support/net-ports.ts';
+import { descriptors, refusingAddress } from '../support/net-ports.ts';
 import { conformance } from '../support/net-rules.ts';
-import { dial, digestOf, pass, patternOf } from '../support/peers.ts';
+import { dial, digestOf, pass, patternOf, until } from '../support/peers.ts';
 
 /** An address that no machine on loopback has: TEST-NET-1, RFC 5737. */
 const NOT_LOCAL = '192.0.2.7';
@@ -58,6 +58,18 @@ conformance({
 		const client = await dial(t, balancer.address());
 		t.equal(await client.ending(), 'reset');
 		t.match(await balancer.recorded(1), [{ outcome: 'connect-failed', attempts: 1, detail: /timeout/ }]);
+	},
+
+	'a connect that was given up leaves no descriptor behind': async (t, target) => {
+		const pool = { connectTimeout: '50ms', ...once };
+		const balancer = await target.start(t, configOf([await startBlackhole(t)], { pool }));
+		const before = descriptors();
+		for (let i = 0; i < 10; i++) {
+			const client = await dial(t, balancer.address());
+			await client.ending();
+		}
+		await until(`${before} descriptors`, () => descriptors() <= before);
+		t.match(await balancer.recorded(10), Array(10).fill({ outcome: 'connect-failed' }));
 	},
 
 	'a source address that is not ours is our own shortage': async (t, target) => {

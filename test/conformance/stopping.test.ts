@@ -37,7 +37,7 @@ const RULES: Rules = {
 		const balancer = await target.start(t, configOf([backend.address]));
 		const client = await dial(t, balancer.address());
 		await client.heard(2);
-		const stopped = balancer.stop(150);
+		const stopped = balancer.stop(500);
 		await pass(50);
 		t.equal(client.ended, null, 'not before the drain is over');
 		t.equal(await client.ending(), 'fin');
@@ -81,7 +81,7 @@ const RULES: Rules = {
 
 	'sessions on a removed backend end as drained after their time': async (t, target) => {
 		const [goes, stays] = [await startEcho(t), await startEcho(t)];
-		const [pool, more] = [{ balance: 'first' } as const, { drain: '200ms' }];
+		const [pool, more] = [{ balance: 'first' } as const, { drain: '500ms' }];
 		const balancer = await target.start(t, configOf([goes.address, stays.address], { pool, more }));
 		const client = await served(t, balancer);
 		await balancer.reload(configOf([stays.address], { pool, more }));

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,3 +21,6 @@ export function socketFolder(t: Teardown): (name: string) => string {
 	t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 	return (name) => join(folder, name);
 }
+
+/** Descriptors open in this process, which holds both ends of every connection of a test. Linux. */
+export const descriptors = (): number => readdirSync('/proc/self/fd').length;
