@@ -15,6 +15,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	'redis.yaml': '1 listeners, 1 pools, 3 backends',
 	'reference.yaml': '1 listeners, 2 pools, 4 backends',
 	'regions.yaml': '1 listeners, 4 pools, 7 backends',
+	'shaping.yaml': '2 listeners, 2 pools, 3 backends',
 };
 
 t.test('every example is a good configuration', async (t) => {

@@ -1,5 +1,5 @@
 import { errorText } from '../core/errors.ts';
-import type { SessionAction, SessionEvent } from '../core/session-io.ts';
+import type { RelayGates, SessionAction, SessionEvent } from '../core/session-io.ts';
 import type { BackendSnapshot, PoolSnapshot } from '../core/snapshot.ts';
 import type { Side } from '../core/units.ts';
 import { type DeadlineEntry, Deadlines } from './deadlines.ts';
@@ -10,7 +10,7 @@ export interface Shell {
 	hold(): void;
 	connect(pool: PoolSnapshot, backend: BackendSnapshot): void;
 	cancelConnect(): void;
-	relay(): void;
+	relay(gates: RelayGates): void;
 	shutdown(side: Side): void;
 	flush(side: Side): void;
 	/** Owes a `closed` event in return, in the call or later. */
@@ -137,7 +137,7 @@ export class Driver<S extends EngineSession> {
 			case 'cancel-connect':
 				return shell.cancelConnect();
 			case 'relay':
-				return shell.relay();
+				return shell.relay(action.gates);
 			case 'shutdown':
 				return shell.shutdown(action.side);
 			case 'flush':

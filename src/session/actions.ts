@@ -3,7 +3,6 @@ import type { Side } from '../core/units.ts';
 
 /** The actions without facts of their own: one object each, for all sessions. */
 export const HOLD: SessionAction = { type: 'hold' };
-export const RELAY: SessionAction = { type: 'relay' };
 export const CANCEL_CONNECT: SessionAction = { type: 'cancel-connect' };
 export const CLOSE_FIN: SessionAction = { type: 'close', manner: 'fin' };
 export const CLOSE_RESET: SessionAction = { type: 'close', manner: 'reset' };

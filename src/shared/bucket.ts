@@ -1,3 +1,4 @@
+import type { BucketLimit } from '../core/snapshot.ts';
 import type { AtomicOps } from './atomics.ts';
 
 /**
@@ -14,13 +15,12 @@ export const TICK_NS = 250;
 const TICKS_PER_SECOND = 4_000_000;
 
 /** Reservations reach no further ahead than this (5 minutes); a bucket so far behind gives nothing. */
-const MAX_AHEAD_TICKS = 300 * TICKS_PER_SECOND;
+export const MAX_AHEAD_TICKS = 300 * TICKS_PER_SECOND;
 
 /** `reserve` answers this when the bucket is so far behind that it takes no more reservations. */
 export const OVERBOOKED = -1;
 
-/** Words of a bucket: the instant, and its limit as the main thread last set it. */
-export const BUCKET_WORDS = 4;
+/** Words of a bucket (`layout.ts` has their number): the instant, and its limit as the main thread last set it. */
 export const BUCKET_AT = 0;
 /** Bytes per second: 26 bits, and above them how often they are doubled. 0 is unlimited. */
 const RATE = 1;
@@ -28,27 +28,50 @@ const RATE_BITS = 26;
 const RATE_MASK = (1 << RATE_BITS) - 1;
 /** What idle time may earn at the most, in bytes, unsigned. */
 const BURST = 2;
+/** Rises with every change of the limit. */
+const VERSION = 3;
 
 export const ticksOf = (nowNs: number): number => Math.floor(nowNs / TICK_NS) | 0;
 
-/** What a bucket allows; rate 0: anything. */
-export interface BucketTerms {
-	readonly bytesPerSecond: number;
-	readonly burstBytes: number;
-}
-
-/** Set or change the limit; null lifts it. The instant is moved so that a new limit starts with its full burst. */
+/**
+ * Set or change the limit; null lifts it. Answers whether anything changed. A new limit starts with its full
+ * burst; a changed one starts with what was saved, but without the debt of the old rate. Main thread only.
+ */
 export function setTerms(
 	ops: AtomicOps,
 	words: Int32Array,
 	at: number,
-	terms: BucketTerms | null,
+	terms: BucketLimit | null,
 	nowNs: number,
-): void {
-	const wasUnlimited = ops.load(words, at + RATE) === 0;
-	ops.store(words, at + BURST, terms === null ? 0 : Math.min(terms.burstBytes, 0xffff_ffff) | 0);
-	if (wasUnlimited && terms !== null) ops.store(words, at + BUCKET_AT, (ticksOf(nowNs) - burstTicks(terms)) | 0);
-	ops.store(words, at + RATE, terms === null ? 0 : packRate(terms.bytesPerSecond));
+): boolean {
+	const rate = terms === null ? 0 : packRate(terms.bytesPerSecond);
+	const burst = terms === null ? 0 : Math.min(terms.burstBytes, 0xffff_ffff) | 0;
+	const before = ops.load(words, at + RATE);
+	if (before === rate && ops.load(words, at + BURST) === burst) return false;
+	if (terms !== null && before === 0) fillBucket(ops, words, at, ticksOf(nowNs));
+	else forgetDebt(ops, words, at, ticksOf(nowNs));
+	ops.store(words, at + BURST, burst);
+	ops.store(words, at + RATE, rate);
+	// Last: whoever sees the new version sees the new rate.
+	ops.add(words, at + VERSION, 1);
+	return true;
+}
+
+/** Tells terms apart: a reservation made under another version was made at another rate. */
+export const versionOf = (ops: AtomicOps, words: Int32Array, at: number): number => ops.load(words, at + VERSION);
+
+/** The bucket whose instant is `words[at]` has all that its burst allows, whatever that is. */
+export function fillBucket(ops: AtomicOps, words: Int32Array, at: number, nowTicks: number): void {
+	ops.store(words, at, (nowTicks - MAX_AHEAD_TICKS) | 0);
+}
+
+/** What was reserved ahead counts no more; what was saved stays. */
+export function forgetDebt(ops: AtomicOps, words: Int32Array, at: number, nowTicks: number): void {
+	for (let seen = ops.load(words, at); ((seen - nowTicks) | 0) > 0; ) {
+		const before = ops.compareExchange(words, at, seen, nowTicks);
+		if (before === seen) return;
+		seen = before;
+	}
 }
 
 function packRate(bytesPerSecond: number): number {
@@ -65,8 +88,6 @@ export function rateOf(ops: AtomicOps, words: Int32Array, at: number): number {
 }
 
 export const burstOf = (ops: AtomicOps, words: Int32Array, at: number): number => ops.load(words, at + BURST) >>> 0;
-
-const burstTicks = (terms: BucketTerms): number => ticksFor(terms.burstBytes, terms.bytesPerSecond);
 
 /** Time that `bytes` take at a rate; bounded, so that a huge burst at a low rate stays comparable. */
 export const ticksFor = (bytes: number, bytesPerSecond: number): number =>
@@ -116,7 +137,8 @@ export function levelOf(
 }
 
 /** Move the instant of an idle bucket along, so that its distance from now never comes round. Every few minutes. */
-export function settleBucket(ops: AtomicOps, words: Int32Array, at: number, nowTicks: number, burst: number): void {
+export function settleBucket(ops: AtomicOps, words: Int32Array, at: number, nowTicks: number): void {
 	const seen = ops.load(words, at);
-	if (((seen - nowTicks) | 0) < -burst) ops.compareExchange(words, at, seen, (nowTicks - burst) | 0);
+	if (((seen - nowTicks) | 0) >= -MAX_AHEAD_TICKS) return;
+	ops.compareExchange(words, at, seen, (nowTicks - MAX_AHEAD_TICKS) | 0);
 }

@@ -1,4 +1,5 @@
 import type { AtomicOps } from './atomics.ts';
+import { fillBucket, ticksOf } from './bucket.ts';
 import {
 	ageOf,
 	BODIES,
@@ -174,6 +175,7 @@ export class ClientHeads {
 		const hasBody = this.#ops.load(this.#words, at + HEAD_BODY) !== 0 || this.#dealBody(at);
 		if (hasBody) {
 			this.#clearRates(entry);
+			this.#fillBuckets(entry, nowNs);
 			for (let i = 0; i < 4; i++) this.#ops.store(this.#words, at + i, key[i] ?? 0);
 			this.#ops.store(this.#words, at + HEAD_AGE, ageOf(nowNs));
 			this.#ops.store(this.#words, at + HEAD_GENERATION, (writing + 1) | 0);
@@ -195,6 +197,13 @@ export class ClientHeads {
 		const from = this.bodyAt(entry) + this.#layout.ratesOffset;
 		const rateWords = this.#layout.bodyWords - this.#layout.ratesOffset;
 		if (rateWords >= RATE_CELL_WORDS) this.#words.fill(0, from, from + rateWords);
+	}
+
+	/** A new client's buckets are full, whatever their terms. */
+	#fillBuckets(entry: number, nowNs: number): void {
+		const at = this.bodyAt(entry) + this.#layout.bucketsOffset;
+		fillBucket(this.#ops, this.#words, at, ticksOf(nowNs));
+		fillBucket(this.#ops, this.#words, at + 1, ticksOf(nowNs));
 	}
 
 	#firstSet(key: Int32Array): number {

@@ -2,7 +2,7 @@ import { RATE_CELL_WORDS } from './layout.ts';
 
 /**
  * Where things lie in a client table. Heads (key, count, age; 32 bytes each) stand in sets next to each
- * other, so that a search touches few cache lines; bodies (ledger shares and rate cells) are dealt out in
+ * other, so that a search touches few cache lines; bodies (ledger shares, buckets and rate cells) are dealt out in
  * the order in which heads are first used, so that a large table commits only the memory of the clients it
  * has seen.
  */
@@ -49,7 +49,8 @@ export interface ClientLayout {
 	readonly bodiesAt: number;
 	readonly bodyWords: number;
 	readonly maxBodies: number;
-	/** Of a body, after the shares. */
+	/** Of a body, after the shares: the instants of the client's upload and download buckets. */
+	readonly bucketsOffset: number;
 	readonly ratesOffset: number;
 	readonly totalWords: number;
 }
@@ -58,7 +59,8 @@ const even = (words: number): number => words + (words % 2);
 
 export function clientLayout(capacity: number, rateCells: number, workers: number): ClientLayout {
 	const sets = Math.ceil(capacity / WAYS);
-	const ratesOffset = even(workers);
+	const bucketsOffset = even(workers);
+	const ratesOffset = bucketsOffset + 2;
 	const bodyWords = ratesOffset + rateCells * RATE_CELL_WORDS;
 	const maxBodies = capacity + 1 + SPARE_BODIES;
 	const headsAt = HEADER_WORDS + even(sets);
@@ -72,6 +74,7 @@ export function clientLayout(capacity: number, rateCells: number, workers: numbe
 		bodiesAt,
 		bodyWords,
 		maxBodies,
+		bucketsOffset,
 		ratesOffset,
 		totalWords: bodiesAt + maxBodies * bodyWords,
 	};

@@ -1,7 +1,8 @@
 import { type IpAddress, isV4 } from '../core/address.ts';
 import { AT_CAP, CONTENDED, TAKEN, type TakeResult } from '../core/desk.ts';
-import type { PerClientLimits } from '../core/snapshot.ts';
+import type { BucketLimit, PerClientLimits } from '../core/snapshot.ts';
 import type { AtomicOps } from './atomics.ts';
+import { levelOf, ticksOf } from './bucket.ts';
 import { ClientHeads } from './client-heads.ts';
 import {
 	ageOf,
@@ -137,6 +138,22 @@ export class ClientTable {
 	sharesAt(entry: number): number | null {
 		const at = this.#heads.bodyAt(entry);
 		return at < this.layout.bodiesAt ? null : at;
+	}
+
+	/** Where the instants of a client's buckets stand, upload first; null when the entry was never used. */
+	bucketsAt(entry: number): number | null {
+		const at = this.sharesAt(entry);
+		return at === null ? null : at + this.layout.bucketsOffset;
+	}
+
+	/** As `look`: bytes of the client's bucket, upload (0) or download (1). A client not seen yet has them all. */
+	level(limits: PerClientLimits, client: IpAddress, which: 0 | 1, terms: BucketLimit, nowNs: number): number {
+		maskKey(this.#key, client, limits);
+		const entry = this.#heads.find(this.#key);
+		const at = entry < 0 ? null : this.bucketsAt(entry);
+		if (at === null) return terms.burstBytes;
+		const { bytesPerSecond, burstBytes } = terms;
+		return levelOf(this.#ops, this.cells.words, at + which, ticksOf(nowNs), bytesPerSecond, burstBytes);
 	}
 
 	#takeOverflow(worker: number, limits: PerClientLimits, cap: number, nowNs: number): TakeResult {

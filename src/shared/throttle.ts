@@ -2,14 +2,18 @@ import type { AtomicOps } from './atomics.ts';
 import {
 	BUCKET_AT,
 	burstOf,
+	fillBucket,
+	forgetDebt,
 	giveBack,
 	levelOf,
+	MAX_AHEAD_TICKS,
 	OVERBOOKED,
 	rateOf,
 	reserve,
 	TICK_NS,
 	ticksFor,
 	ticksOf,
+	versionOf,
 } from './bucket.ts';
 
 /**
@@ -34,7 +38,12 @@ export interface BucketRef {
 	readonly termsAt: number;
 	readonly stateWords: Int32Array;
 	readonly stateAt: number;
+	/** The account is this session's alone: it is opened, and freed of debt when the terms change, by the session. */
+	readonly own?: boolean;
 }
+
+/** A version that no bucket has. */
+const NEVER_SEEN = -1;
 
 /**
  * One direction of one session on its way through its buckets, from the connection outward: a quantum is
@@ -53,10 +62,16 @@ export class Throttle {
 	private credit = 0;
 	/** The quantum that is on its way through the chain; 0: none. */
 	private quantum = 0;
+	/** What the links were charged for, also when it is through. */
+	private size = 0;
 	private link = 0;
 	/** What each link was charged for the current quantum, in ticks, and the part of a tick still owed to it. */
 	private readonly charged: Int32Array;
 	private readonly owed: Float64Array;
+	/** The terms under which each link was last charged. */
+	private readonly versions: Int32Array;
+	/** When the account that is this session's own was last looked at; NaN: it is not open. */
+	private ownSeenNs = Number.NaN;
 	/** When the last wait was to end, in ticks; `waited` says whether there was one. */
 	private dueTicks = 0;
 	private waited = false;
@@ -66,6 +81,7 @@ export class Throttle {
 		this.chain = chain;
 		this.charged = new Int32Array(chain.length);
 		this.owed = new Float64Array(chain.length);
+		this.versions = new Int32Array(chain.length).fill(NEVER_SEEN);
 	}
 
 	/**
@@ -97,8 +113,9 @@ export class Throttle {
 	/** Takes the quantum from link to link; true when it is through. */
 	private advance(want: number, nowNs: number): boolean {
 		const nowTicks = ticksOf(nowNs);
-		if (this.quantum === 0) this.start(want, nowTicks);
-		else if (this.waited && nowNs < this.readyNs) return false;
+		if (this.quantum > 0 && nowNs < this.readyNs && this.waitIsVoid()) this.rest();
+		if (this.quantum === 0) this.start(want, nowNs);
+		else if (nowNs < this.readyNs) return false;
 		while (this.link < this.chain.length) {
 			const wait = this.charge(this.link, nowTicks);
 			if (wait === OVERBOOKED) {
@@ -119,23 +136,58 @@ export class Throttle {
 		return true;
 	}
 
-	private start(want: number, nowTicks: number): void {
+	/** A limit that the quantum was charged by has changed: what the wait rests on counts no more. */
+	private waitIsVoid(): boolean {
+		for (let link = 0; link < this.link; link++) {
+			const bucket = this.chain[link];
+			if (bucket !== undefined && !this.isCurrent(bucket, link)) return true;
+		}
+		return false;
+	}
+
+	private isCurrent({ termWords, termsAt }: BucketRef, link: number): boolean {
+		return versionOf(this.ops, termWords, termsAt) === this.versions[link];
+	}
+
+	private start(want: number, nowNs: number): void {
+		const nowTicks = ticksOf(nowNs);
 		let quantum = MAX_QUANTUM_BYTES;
-		for (const { termWords, termsAt, stateWords, stateAt } of this.chain) {
+		for (let link = 0; link < this.chain.length; link++) {
+			const bucket = this.chain[link];
+			if (bucket === undefined) continue;
+			const { termWords, termsAt, stateWords, stateAt } = bucket;
 			const rate = rateOf(this.ops, termWords, termsAt);
+			if (bucket.own === true) this.keepOwn(bucket, link, rate, nowNs);
 			if (rate === 0) continue;
 			const burst = burstOf(this.ops, termWords, termsAt);
 			const saved = levelOf(this.ops, stateWords, stateAt, nowTicks, rate, burst);
 			quantum = Math.min(quantum, Math.max(MIN_QUANTUM_BYTES, Math.ceil(rate * QUANTUM_SECONDS), Math.floor(saved)));
 		}
 		this.quantum = Math.min(want, quantum);
+		this.size = this.quantum;
 		this.link = 0;
+	}
+
+	/** For an account that nobody else keeps: what the main thread does for those in shared memory. */
+	private keepOwn(bucket: BucketRef, link: number, rate: number, nowNs: number): void {
+		const { stateWords, stateAt } = bucket;
+		const nowTicks = ticksOf(nowNs);
+		if (rate > 0) {
+			// In plain numbers: a session may have been silent for longer than ticks can tell.
+			const behindThen = (ticksOf(this.ownSeenNs) - this.ops.load(stateWords, stateAt)) | 0;
+			const behind = behindThen + (nowNs - this.ownSeenNs) / TICK_NS;
+			if (!(behind < MAX_AHEAD_TICKS)) fillBucket(this.ops, stateWords, stateAt, nowTicks);
+			else if (!this.isCurrent(bucket, link)) forgetDebt(this.ops, stateWords, stateAt, nowTicks);
+		}
+		this.ownSeenNs = rate > 0 ? nowNs : Number.NaN;
 	}
 
 	/** Reserves the quantum from one link; answers the wait in ticks. */
 	private charge(link: number, nowTicks: number): number {
 		const bucket = this.chain[link];
 		if (bucket === undefined) return 0;
+		// Before the rate: see `setTerms`.
+		this.versions[link] = versionOf(this.ops, bucket.termWords, bucket.termsAt);
 		const rate = rateOf(this.ops, bucket.termWords, bucket.termsAt);
 		this.charged[link] = 0;
 		if (rate === 0) return 0;
@@ -157,14 +209,13 @@ export class Throttle {
 		return late > 0 && late < MAX_LATE_TICKS ? late : 0;
 	}
 
-	/** Gives the unused part of the last quantum back to every link that was charged for it. */
+	/** Gives the unused part of the last quantum back to every link that was charged for it, at today's terms. */
 	private refund(bytes: number): void {
 		const links = this.quantum > 0 ? this.link : this.chain.length;
 		for (let link = 0; link < links; link++) {
 			const bucket = this.chain[link];
-			if (bucket === undefined) continue;
-			const rate = rateOf(this.ops, bucket.termWords, bucket.termsAt);
-			const ticks = rate === 0 ? 0 : Math.min(ticksFor(bytes, rate), this.charged[link] ?? 0);
+			if (bucket === undefined || !this.isCurrent(bucket, link)) continue;
+			const ticks = Math.floor(((this.charged[link] ?? 0) * bytes) / this.size);
 			giveBack(this.ops, bucket.stateWords, bucket.stateAt + BUCKET_AT, ticks);
 			this.charged[link] = 0;
 		}

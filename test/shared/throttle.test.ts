@@ -1,6 +1,7 @@
 import t from 'tap';
 import { ATOMICS } from '../../src/shared/atomics.ts';
-import { BUCKET_WORDS, setTerms } from '../../src/shared/bucket.ts';
+import { setTerms } from '../../src/shared/bucket.ts';
+import { BUCKET_WORDS } from '../../src/shared/layout.ts';
 import { type BucketRef, Throttle } from '../../src/shared/throttle.ts';
 import { Agenda } from '../support/agenda.ts';
 
