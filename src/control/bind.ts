@@ -1,4 +1,4 @@
-import { unlinkSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type ListenOptions, type Server } from 'node:net';
 import { formatTarget, type SocketTarget } from '../core/address.ts';
 import { EXIT, errorText, SluiceError } from '../core/errors.ts';
@@ -108,7 +108,8 @@ function removeStaleSocket(path: string): Promise<void> {
 			resolve();
 		});
 		socket.once('error', (error: NodeJS.ErrnoException) => {
-			if (error.code === 'ECONNREFUSED') unlinkSync(path);
+			// A plain file refuses a connect, too, and is not ours to remove.
+			if (error.code === 'ECONNREFUSED' && lstatSync(path).isSocket()) unlinkSync(path);
 			resolve();
 		});
 	});

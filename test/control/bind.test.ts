@@ -109,3 +109,9 @@ t.test('errnos are put in words', (t) => {
 t.test('several sockets on one address work on Linux', async (t) => {
 	t.equal(await reusePortWorks(), process.platform === 'linux');
 });
+
+t.test('a plain file where a socket is wanted is not ours to remove', async (t) => {
+	const path = join(t.testdir({ 'not-a-socket': 'precious' }), 'not-a-socket');
+	await t.rejects(proveFree([unix(path)]), { message: `listener game: cannot bind unix:${path}: address in use` });
+	t.ok(existsSync(path));
+});
