@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -111,7 +111,10 @@ t.test('several sockets on one address work on Linux', async (t) => {
 });
 
 t.test('a plain file where a socket is wanted is not ours to remove', async (t) => {
-	const path = join(t.testdir({ 'not-a-socket': 'precious' }), 'not-a-socket');
+	const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
+	t.teardown(() => rmSync(folder, { recursive: true }));
+	const path = join(folder, 'precious');
+	writeFileSync(path, 'text');
 	await t.rejects(proveFree([unix(path)]), { message: `listener game: cannot bind unix:${path}: address in use` });
 	t.ok(existsSync(path));
 });
