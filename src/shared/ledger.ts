@@ -65,9 +65,29 @@ export function release(ops: AtomicOps, words: Int32Array, activeAt: number, sha
 	ops.store(words, shareAt, (share - 1 + 2 * IN_FLIGHT) | 0);
 }
 
+/**
+ * A held place goes from one share to another while the count stays. `decide` is the one step that makes it
+ * so for whoever repairs a thread that dies on the way. The caller alone writes both shares meanwhile.
+ */
+export function moveShare(ops: AtomicOps, words: Int32Array, fromAt: number, toAt: number, decide: () => void): void {
+	const from = ops.load(words, fromAt);
+	const to = ops.load(words, toAt);
+	ops.store(words, toAt, (to + 1 + IN_FLIGHT) | 0);
+	ops.store(words, fromAt, (from + IN_FLIGHT) | 0);
+	decide();
+	ops.store(words, fromAt, (from - 1 + 2 * IN_FLIGHT) | 0);
+	ops.store(words, toAt, (to + 1 + 2 * IN_FLIGHT) | 0);
+}
+
+/** Set a share whose writer died to what it is known to hold, at rest. */
+export function resetShare(ops: AtomicOps, words: Int32Array, shareAt: number, held: number): void {
+	const steps = ops.load(words, shareAt) & ~SHARE_MASK & ~IN_FLIGHT;
+	ops.store(words, shareAt, (steps + 2 * IN_FLIGHT) | held | 0);
+}
+
 /** Looks before giving up; a look takes under a microsecond. */
 const MAX_LOOKS = 20_000;
-const seenShares = new Int32Array(MAX_WORKERS);
+const seenShares = new Int32Array(MAX_WORKERS + 1);
 
 /**
  * What the count holds beyond the shares of the workers not in `dead`, at an instant at which none of
@@ -126,7 +146,8 @@ function sharesUnchanged(
 
 /**
  * Take what dead workers held out of the count, and zero their shares. Null: not now (see `residual`).
- * Answers how much was taken out.
+ * Answers how much was taken out. `suspect`: look even when no dead share names the place, since somebody died
+ * while writing another one here.
  */
 export function repairPlace(
 	ops: AtomicOps,
@@ -135,8 +156,9 @@ export function repairPlace(
 	sharesAt: number,
 	workers: number,
 	dead: ReadonlySet<number>,
+	suspect = false,
 ): number | null {
-	let touched = false;
+	let touched = suspect;
 	for (const worker of dead) touched ||= heldBy(ops.load(words, sharesAt + worker)) > 0;
 	if (!touched) return 0;
 	const excess = residual(ops, words, activeAt, sharesAt, workers, dead);

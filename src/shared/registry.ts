@@ -3,8 +3,10 @@ import { MAX_RATES, type SlotRef } from '../core/snapshot.ts';
 import type { AtomicOps } from './atomics.ts';
 import { createClientTable, mix } from './client-layout.ts';
 import { ACTIVE, GENERATION, MAX_WORKERS, PAGE_BYTES, pageOf, SLOT_WORDS, slotBase } from './layout.ts';
+import { createQueue } from './queue-layout.ts';
 import { createRing, DEFAULT_RING_BYTES } from './ring-layout.ts';
 import { Scoreboard } from './scoreboard.ts';
+import { createWakes } from './wake.ts';
 
 export type SlotKind = 'process' | 'listener' | 'region' | 'pool' | 'backend';
 
@@ -18,7 +20,7 @@ export interface RegistryOptions {
 	readonly ops?: AtomicOps;
 }
 
-/** A slot or client table, and who needs it. */
+/** A slot, client table or queue, and who needs it. */
 interface Owned {
 	key: string;
 	readonly number: number;
@@ -44,9 +46,12 @@ export class SlotRegistry {
 	readonly #pages: SharedArrayBuffer[] = [];
 	readonly #tableBuffers: SharedArrayBuffer[] = [];
 	readonly #rings: SharedArrayBuffer[];
+	readonly #wakes: SharedArrayBuffer;
+	readonly #queueBuffers: SharedArrayBuffer[] = [];
 	readonly #slots: Owned[] = [];
 	readonly #slotOf = new Map<string, Owned>();
 	readonly #tables: OwnedTable[] = [];
+	readonly #queues: Owned[] = [];
 
 	constructor(options: RegistryOptions) {
 		const { workers } = options;
@@ -56,13 +61,20 @@ export class SlotRegistry {
 		this.#workers = workers;
 		this.#seed = options.seed | 0;
 		this.#rings = Array.from({ length: workers }, () => createRing(options.ringBytes ?? DEFAULT_RING_BYTES));
+		this.#wakes = createWakes(workers);
 		this.#pages.push(new SharedArrayBuffer(PAGE_BYTES));
 		this.scoreboard = new Scoreboard(this.memory, options.ops);
 	}
 
 	/** All there is now, to be posted to workers. */
 	get memory(): ScoreboardMemory {
-		return { pages: [...this.#pages], clientTables: [...this.#tableBuffers], rings: this.#rings };
+		return {
+			pages: [...this.#pages],
+			clientTables: [...this.#tableBuffers],
+			queues: [...this.#queueBuffers],
+			wakes: this.#wakes,
+			rings: this.#rings,
+		};
 	}
 
 	/** The slot of this key; a new one when it has none. Safe from reuse until the next `retain` and while retained. */
@@ -87,18 +99,36 @@ export class SlotRegistry {
 		return table.number;
 	}
 
-	/** A snapshot is about to go to the workers that names these slots and client tables. */
-	retain(snapshotId: number, slots: readonly SlotRef[], tables: readonly number[] = []): void {
+	/** The number of this pool's queue, whatever its size: kept while anyone waits there. Safe from reuse as a slot is. */
+	queue(poolKey: string): number {
+		const same = this.#queues.find((queue) => queue.key === poolKey);
+		const queue = same ?? this.#reuseQueue(poolKey) ?? this.#newQueue(poolKey);
+		queue.fresh = true;
+		return queue.number;
+	}
+
+	/** A snapshot is about to go to the workers that names these slots, client tables and queues. */
+	retain(
+		snapshotId: number,
+		slots: readonly SlotRef[],
+		tables: readonly number[] = [],
+		queues: readonly number[] = [],
+	): void {
 		for (const { index } of slots) this.#slots[index]?.snapshots.add(snapshotId);
 		for (const number of tables) this.#tables[number]?.snapshots.add(snapshotId);
-		for (const owned of this.#slots) owned.fresh = false;
-		for (const owned of this.#tables) owned.fresh = false;
+		for (const number of queues) this.#queues[number]?.snapshots.add(snapshotId);
+		for (const owned of this.#all()) owned.fresh = false;
 	}
 
 	/** No worker uses this snapshot any more. */
 	releaseSnapshot(snapshotId: number): void {
-		for (const owned of this.#slots) owned.snapshots.delete(snapshotId);
-		for (const owned of this.#tables) owned.snapshots.delete(snapshotId);
+		for (const owned of this.#all()) owned.snapshots.delete(snapshotId);
+	}
+
+	*#all(): Generator<Owned> {
+		yield* this.#slots;
+		yield* this.#tables;
+		yield* this.#queues;
 	}
 
 	#newSlot(key: string): Owned {
@@ -149,6 +179,21 @@ export class SlotRegistry {
 		const table: OwnedTable = { key, number, shape, snapshots: new Set(), fresh: true };
 		this.#tables.push(table);
 		return table;
+	}
+
+	#reuseQueue(key: string): Owned | null {
+		const queue = this.#queues.find((owned) => isFree(owned) && this.scoreboard.queues[owned.number]?.isIdle());
+		if (queue === undefined) return null;
+		queue.key = key;
+		return queue;
+	}
+
+	#newQueue(key: string): Owned {
+		const queue: Owned = { key, number: this.#queues.length, snapshots: new Set(), fresh: true };
+		this.#queueBuffers.push(createQueue());
+		this.scoreboard.attach(this.memory);
+		this.#queues.push(queue);
+		return queue;
 	}
 
 	#isIdle(table: number): boolean {

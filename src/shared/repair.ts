@@ -10,6 +10,10 @@ interface Place {
 	readonly words: Int32Array;
 	readonly activeAt: number;
 	readonly sharesAt: number;
+	/** Share words from there on: one per worker, and one of the queue where there may be one. */
+	readonly shares: number;
+	/** Index of the slot; -1 for a client's entry. */
+	readonly slot: number;
 }
 
 /**
@@ -20,6 +24,8 @@ export class Repair {
 	readonly #board: Scoreboard;
 	/** Dead, and not yet repaired everywhere. */
 	readonly #dead = new Set<number>();
+	/** Slots at which a dead worker may have stopped while it wrote the queue's share. */
+	readonly #suspects = new Set<number>();
 
 	constructor(board: Scoreboard) {
 		this.#board = board;
@@ -33,55 +39,75 @@ export class Repair {
 	repair(worker: number): boolean {
 		this.#dead.add(worker);
 		for (const table of this.#board.clientTables) for (const dead of this.#dead) table.repair(dead);
-		const { ops, workers } = this.#board;
-		let whole = true;
-		for (const { words, activeAt, sharesAt } of this.#places()) {
-			if (repairPlace(ops, words, activeAt, sharesAt, workers, this.#dead) === null) whole = false;
-		}
-		if (whole) this.#dead.clear();
-		return whole;
+		// Queues first: their shares have to be right before counts are compared with shares.
+		if (!this.#repairQueues() || !this.#repairPlaces()) return false;
+		this.#dead.clear();
+		this.#suspects.clear();
+		return true;
 	}
 
 	/** What does not add up, in words; empty when every count equals its shares. */
 	audit(): string[] {
 		const faults: string[] = [];
-		const { ops, workers } = this.#board;
-		for (const { name, words, activeAt, sharesAt } of this.#places()) {
-			const excess = residual(ops, words, activeAt, sharesAt, workers, this.#dead);
+		for (const { name, words, activeAt, sharesAt, shares } of this.#places()) {
+			const excess = residual(this.#board.ops, words, activeAt, sharesAt, shares, this.#dead);
 			if (excess === 0) continue;
 			faults.push(excess === null ? `${name}: never at rest` : `${name}: ${excess} more than its shares`);
 		}
+		for (const queue of this.#board.queues) faults.push(...queue.audit());
 		return faults;
 	}
 
 	/** Nothing is held anywhere. */
 	isZero(): boolean {
-		const { ops, workers } = this.#board;
-		for (const { words, activeAt, sharesAt } of this.#places()) {
+		const { ops } = this.#board;
+		for (const { words, activeAt, sharesAt, shares } of this.#places()) {
 			if (ops.load(words, activeAt) !== 0) return false;
-			if (residual(ops, words, activeAt, sharesAt, workers, this.#dead) !== 0) return false;
+			if (residual(ops, words, activeAt, sharesAt, shares, this.#dead) !== 0) return false;
 		}
-		return true;
+		return this.#board.queues.every((queue) => queue.isIdle());
+	}
+
+	#repairQueues(): boolean {
+		let whole = true;
+		for (const queue of this.#board.queues) {
+			const suspects = queue.repair(this.#dead);
+			if (suspects === null) whole = false;
+			else for (const slot of suspects) this.#suspects.add(slot);
+		}
+		return whole;
+	}
+
+	#repairPlaces(): boolean {
+		let whole = true;
+		for (const { words, activeAt, sharesAt, shares, slot } of this.#places()) {
+			const suspect = this.#suspects.has(slot);
+			if (repairPlace(this.#board.ops, words, activeAt, sharesAt, shares, this.#dead, suspect) === null) whole = false;
+		}
+		return whole;
 	}
 
 	*#places(): Generator<Place> {
+		const { workers } = this.#board;
 		for (const [number, page] of this.#board.pages.entries()) {
 			for (let i = 0; i < SLOTS_PER_PAGE; i++) {
 				const base = slotBase(i);
-				const name = `slot ${number * SLOTS_PER_PAGE + i}`;
-				yield { name, words: page.words, activeAt: base + ACTIVE, sharesAt: base + SHARES };
+				const slot = number * SLOTS_PER_PAGE + i;
+				const at = { words: page.words, activeAt: base + ACTIVE, sharesAt: base + SHARES };
+				yield { name: `slot ${slot}`, ...at, shares: workers + 1, slot };
 			}
 		}
-		for (const [number, table] of this.#board.clientTables.entries()) yield* placesOf(number, table);
+		for (const [number, table] of this.#board.clientTables.entries()) yield* placesOf(number, table, workers);
 	}
 }
 
 /** Entries that were never used have no body, and hold nothing. */
-function* placesOf(number: number, table: ClientTable): Generator<Place> {
+function* placesOf(number: number, table: ClientTable, workers: number): Generator<Place> {
 	for (let entry = 0; entry <= table.layout.capacity; entry++) {
 		const sharesAt = table.sharesAt(entry);
 		if (sharesAt === null) continue;
 		const name = `client table ${number}, entry ${entry}`;
-		yield { name, words: table.cells.words, activeAt: table.headAt(entry) + HEAD_ACTIVE, sharesAt };
+		const activeAt = table.headAt(entry) + HEAD_ACTIVE;
+		yield { name, words: table.cells.words, activeAt, sharesAt, shares: workers, slot: -1 };
 	}
 }

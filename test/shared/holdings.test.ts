@@ -27,8 +27,8 @@ t.test('a place is taken up to its cap by all workers together, and each is give
 	);
 	t.equal(scoreboard.active(slot), 3);
 	t.notOk(scoreboard.hasRoom(place, NOW));
-	for (const session of [...sessions, ...sessions]) session.release('backend');
-	for (const session of sessions) session.releaseAll();
+	for (const session of [...sessions, ...sessions]) session.release('backend', 0);
+	for (const session of sessions) session.releaseAll(0);
 	t.equal(scoreboard.active(slot), 0);
 	t.ok(repair.isZero());
 });
@@ -38,11 +38,11 @@ t.test('what one session holds of each kind is given back by kind, or all at onc
 	const session = new Holdings(board);
 	session.take('listener', limited(other, null), NOW, -1);
 	session.take('backend', limited(slot, null), NOW, -1);
-	session.release('listener');
+	session.release('listener', 0);
 	t.same([scoreboard.active(other), scoreboard.active(slot)], [0, 1]);
 	t.same([session.holds('listener'), session.holds('backend')], [false, true]);
-	session.releaseAll();
-	session.releaseAll();
+	session.releaseAll(0);
+	session.releaseAll(0);
 	t.same([scoreboard.active(other), scoreboard.active(slot)], [0, 0]);
 });
 
@@ -112,7 +112,7 @@ t.test('an old generation takes nothing, gives nothing back and counts nothing',
 	const { registry, slot, board, scoreboard } = house();
 	const session = new Holdings(board);
 	session.take('backend', limited(slot, null), NOW, -1);
-	session.release('backend');
+	session.release('backend', 0);
 	registry.retain(1, []);
 	const next = registry.claim('backend', 'us-1', '10.0.0.2:7000');
 	t.equal(next.index, slot.index);
@@ -135,7 +135,7 @@ t.test('a client is held up to its cap and found again under its network', async
 	const first = takeFor(0x0a000001);
 	t.same([first.result, takeFor(0x0a000002).result, takeFor(0x0a000003).result], [TAKEN, TAKEN, AT_CAP]);
 	t.equal(takeFor(0x0a000101).result, TAKEN, 'the next /24');
-	first.session.release('client');
-	first.session.release('client');
+	first.session.release('client', 0);
+	first.session.release('client', 0);
 	t.same([takeFor(0x0a000004).result, takeFor(0x0a000005).result], [TAKEN, AT_CAP]);
 });

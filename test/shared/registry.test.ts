@@ -45,7 +45,7 @@ t.test('a slot is reused only when nothing is held and no live snapshot names it
 	registry.releaseSnapshot(1);
 	const first = claimNext('may have the abandoned one');
 	t.not(first.index, slot.index, 'while held');
-	session.releaseAll();
+	session.releaseAll(0);
 	const reused = claimNext('after');
 	t.equal(reused.index, slot.index);
 	t.equal(reused.generation, slot.generation + 1);
@@ -84,7 +84,7 @@ t.test('a client table is kept while the listener and the shape stay, and given 
 	const whileHeld = registry.clientTable('chat', 100, 2);
 	t.not(whileHeld, table, 'a session still holds a place there');
 	registry.retain(4, [], [whileHeld, larger]);
-	session.releaseAll();
+	session.releaseAll(0);
 	t.equal(registry.clientTable('news', 100, 2), table);
 	t.equal(registry.scoreboard.clientTables[table]?.active(clientLimits(table), v4(9)), 0);
 });

@@ -32,7 +32,7 @@ function noteInside(): void {
 function leave(session: Holdings | undefined): void {
 	if (session === undefined) return;
 	if (session.holds('backend')) Atomics.sub(seen, 0, 1);
-	session.releaseAll();
+	session.releaseAll(0);
 }
 
 for (let i = 0; i < sessions; i++) {

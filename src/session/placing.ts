@@ -1,0 +1,37 @@
+import type { Granted } from '../core/desk.ts';
+import type { PoolSnapshot, RouteSnapshot } from '../core/snapshot.ts';
+import { isPlacement, type NoPlace, type PlaceRequest, takePlacement } from '../policy/place.ts';
+import type { World } from '../policy/world.ts';
+import type { SessionDesk } from './context.ts';
+
+/** A place at a backend, a turn in a pool's queue, or neither. */
+export type Placed =
+	| { readonly granted: Granted }
+	| { readonly queuedIn: PoolSnapshot }
+	| { readonly refused: NoPlace };
+
+/** Takes a place, or else stands in the queue of the pool that the route names for it. */
+export function takeOrQueue(
+	world: World,
+	route: RouteSnapshot,
+	request: Omit<PlaceRequest, 'mayWaitFirst'>,
+	desk: SessionDesk,
+	session: object,
+	nowNs: number,
+): Placed {
+	for (let mayWaitFirst = true; ; mayWaitFirst = false) {
+		const result = takePlacement(world, route, { ...request, mayWaitFirst }, desk, nowNs, null);
+		if (isPlacement(result)) return { granted: result };
+		const { queue } = result;
+		if (queue === null) return { refused: result };
+		if (desk.enqueue(queue, session, nowNs)) return { queuedIn: queue };
+		// A queue that comes first had room a moment ago: spill after all.
+		if (!mayWaitFirst || queue.queue?.first !== true) return { refused: result };
+	}
+}
+
+/** What the record says of a client that found neither a place nor room to wait. */
+export function refusalDetail({ pool, queue }: NoPlace): string | null {
+	if (queue?.queue) return `pool ${queue.name}: its queue of ${queue.queue.size} is full`;
+	return pool === null ? null : `pool ${pool.name}`;
+}
