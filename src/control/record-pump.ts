@@ -1,10 +1,12 @@
 import type { AccessRecord, LogEvent } from '../core/record.ts';
 import type { Log } from './log.ts';
 
+export type RecordEntry = { readonly access: AccessRecord } | { readonly log: LogEvent };
+
 /** One worker's record ring, as its only reader sees it. */
 export interface RecordSource {
 	/** The oldest unread entry, or null. */
-	next(): { readonly access: AccessRecord } | { readonly log: LogEvent } | null;
+	next(): RecordEntry | null;
 	/** Entries that did not fit, counted from the start. */
 	readonly dropped: number;
 }
@@ -22,12 +24,15 @@ export class RecordPump {
 	private readonly sources: readonly RecordSource[];
 	private readonly log: Log;
 	private readonly told: number[];
+	/** The next entry of each source, taken out of its ring to be compared. */
+	private readonly heads: (RecordEntry | null)[];
 	private timer: NodeJS.Timeout | null = null;
 
 	constructor(sources: readonly RecordSource[], log: Log) {
 		this.sources = sources;
 		this.log = log;
 		this.told = sources.map(() => 0);
+		this.heads = sources.map(() => null);
 	}
 
 	start(): void {
@@ -39,21 +44,35 @@ export class RecordPump {
 		this.timer = null;
 	}
 
-	/** Takes what there is, up to the turn's share; answers whether entries are left. */
+	/** Takes what there is, up to the turn's share, in the order of time; answers whether entries are left. */
 	turn(): boolean {
-		let left = MAX_PER_TURN;
-		for (const source of this.sources) {
-			for (;;) {
-				if (left === 0 || this.log.blocked) return true;
-				const entry = source.next();
-				if (entry === null) break;
-				left -= 1;
-				if ('access' in entry) this.log.access(entry.access);
-				else this.log.event(entry.log);
-			}
+		for (let left = MAX_PER_TURN; ; left--) {
+			if (left === 0 || this.log.blocked) return true;
+			const entry = this.takeEarliest();
+			if (entry === null) break;
+			if ('access' in entry) this.log.access(entry.access);
+			else this.log.event(entry.log);
 		}
 		this.tellDropped();
 		return false;
+	}
+
+	/** Sessions that ended on different workers are told in the order in which they ended; events do not wait. */
+	private takeEarliest(): RecordEntry | null {
+		let earliest = -1;
+		let earliestMs = Number.POSITIVE_INFINITY;
+		for (const [at, source] of this.sources.entries()) {
+			const head = this.heads[at] ?? source.next();
+			this.heads[at] = head;
+			if (head === null) continue;
+			const timeMs = 'access' in head ? head.access.timeMs : Number.NEGATIVE_INFINITY;
+			if (timeMs >= earliestMs) continue;
+			earliest = at;
+			earliestMs = timeMs;
+		}
+		const entry = this.heads[earliest] ?? null;
+		if (entry !== null) this.heads[earliest] = null;
+		return entry;
 	}
 
 	/** Takes all there is, as long as the log's reader keeps up and the time lasts. */

@@ -169,6 +169,23 @@ t.test('the pump takes records and events in order', (t) => {
 	t.end();
 });
 
+t.test('records of several workers are told in the order in which their sessions ended', (t) => {
+	const { log, parsed } = bench();
+	const source = (...times: number[]): RecordSource => ({
+		next: () => {
+			const timeMs = times.shift();
+			return timeMs === undefined ? null : { access: { ...RECORD, timeMs, durationMs: timeMs } };
+		},
+		dropped: 0,
+	});
+	new RecordPump([source(2, 5, 6), source(), source(1, 3, 4, 7)], log).turn();
+	t.strictSame(
+		parsed().map((line) => line.durationMs),
+		[1, 2, 3, 4, 5, 6, 7],
+	);
+	t.end();
+});
+
 t.test('a stuck reader stops the pump, and what was dropped meanwhile is told when it flows again', async (t) => {
 	const { log, lines, read, parsed } = bench();
 	read(false);
@@ -192,7 +209,7 @@ t.test('one turn takes its share and no more', (t) => {
 	const { log } = bench();
 	const source = ring(5_000);
 	t.equal(new RecordPump([source], log).turn(), true);
-	t.equal(source.left, 3_000);
+	t.equal(source.left, 3_000, 'what is left waits in the ring');
 	t.end();
 });
 
