@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -10,13 +11,18 @@ import type { Config } from './control/config/schema.ts';
 import { defaultMaxConnections, nofileLimit } from './control/descriptors.ts';
 import { Fleet } from './control/fleet.ts';
 import { countriesOf } from './control/geo/continents.ts';
+import { HealthKeeper } from './control/health-keeper.ts';
 import type { Log } from './control/log.ts';
+import { afterTimeout } from './control/probe-schedule.ts';
+import { TcpProbes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, Resolver, systemLookup } from './control/resolve.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
 import type { Clock } from './core/ports.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
+import { seededRng } from './rng.ts';
+import { MAX_WORKERS } from './shared/layout.ts';
 import { RingReader } from './shared/ring-reader.ts';
 
 /** What an application needs from outside, and what tests put in its place. */
@@ -34,8 +40,6 @@ export interface AppOptions {
 /** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
 const WORKER_URL = new URL(`./worker${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
 
-/** The scoreboard has ledgers for so many. */
-const MAX_WORKERS = 64;
 /** How long workers may take to end their sessions after the time for draining is over. */
 const STOP_GRACE_MS = 2_000;
 /** How long the last records may take to be written. */
@@ -53,6 +57,8 @@ export class App {
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
 	private readonly resolver: Resolver;
+	private readonly probes = new TcpProbes();
+	private readonly health: HealthKeeper;
 	private readonly book = new AddressBook();
 	private config: Config;
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
@@ -100,6 +106,13 @@ export class App {
 			every: everyInterval,
 			changed: () => this.refreshNames(),
 			failed: (host, reason) => this.log.warn('cannot look up a name', { host, reason }),
+		});
+		this.health = new HealthKeeper({
+			board: this.fleet.scoreboard,
+			log: this.log,
+			clock: this.clock,
+			schedule: { probe: this.probes.probe, after: afterTimeout, rng: seededRng(randomInt(2 ** 32)) },
+			every: everyInterval,
 		});
 	}
 
@@ -199,8 +212,8 @@ export class App {
 	}
 
 	private compiler(config: Config, plan: AddressPlan): (id: number, slots: CompileInput['slots']) => Snapshot {
-		return (id, slots) =>
-			compileSnapshot(config, {
+		return (id, slots) => {
+			const snapshot = compileSnapshot(config, {
 				id,
 				slots,
 				resolved: this.resolver.answers,
@@ -208,6 +221,10 @@ export class App {
 				countriesOf,
 				defaultMaxConnections: defaultMaxConnections(nofileLimit()),
 			});
+			// Before the workers have it: something is known of the backends by the time clients come.
+			this.health.apply(snapshot);
+			return snapshot;
+		};
 	}
 
 	/** A name has other addresses now: the same configuration again. Several changes at once are one snapshot. */
@@ -255,6 +272,8 @@ export class App {
 	private async dispose(): Promise<void> {
 		this.phase = 'stopping';
 		this.resolver.stop();
+		this.health.stop();
+		this.probes.close();
 		await this.fleet.dismiss();
 		await this.pump.finish(LAST_WORDS_MS);
 	}

@@ -7,7 +7,9 @@ import type { SlotRef, Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
 import type { Engine } from './engine/engine.ts';
 import { createNodeEngine } from './engine/node/engine.ts';
+import { WakeListener } from './engine/node/wake-listener.ts';
 import { makeGeoReader } from './policy/geo.ts';
+import { WorkerQueues } from './policy/worker-queues.ts';
 import { makeWorld, type World } from './policy/world.ts';
 import { seededRng } from './rng.ts';
 import type { SessionContext, Tally } from './session/context.ts';
@@ -15,10 +17,13 @@ import { HeldClients } from './session/held.ts';
 import { Session } from './session/session.ts';
 import { Holdings } from './shared/holdings.ts';
 import { RingWriter } from './shared/ring-writer.ts';
+import { wakeWorker } from './shared/wake.ts';
 import { WorkerBoard } from './shared/worker-board.ts';
 
 /** How often sessions are looked over while an older snapshot is still in use. */
 const SWEEP_MS = 50;
+/** When a queue could not be changed because somebody kept its lock, or died with it. */
+const QUEUE_AGAIN_MS = 5;
 
 /** One worker thread: the data plane of one core. Everything it is told comes through `receive`. */
 class DataPlane {
@@ -26,6 +31,7 @@ class DataPlane {
 	private readonly database: GeoLookup = openEmbeddedGeo();
 	private readonly start: WorkerStart;
 	private readonly board: WorkerBoard;
+	private readonly queues: WorkerQueues;
 	private readonly records: RingWriter;
 	private readonly rng: Rng;
 	private readonly post: (message: FromWorker) => void;
@@ -39,11 +45,14 @@ class DataPlane {
 	/** Accepting and all sessions are over, for good. */
 	private idle: boolean = false;
 	private sweeper: NodeJS.Timeout | null = null;
+	private queueTimer: NodeJS.Timeout | null = null;
 
 	constructor(start: WorkerStart, post: (message: FromWorker) => void) {
 		this.start = start;
 		this.post = post;
 		this.board = new WorkerBoard(start.memory, start.worker);
+		const wakes = new Int32Array(start.memory.wakes);
+		this.queues = new WorkerQueues(this.board, (worker) => wakeWorker(wakes, worker));
 		this.records = ringOf(start);
 		this.rng = seededRng(start.seed);
 		this.engine = createNodeEngine<Session>({
@@ -55,6 +64,16 @@ class DataPlane {
 			onIdle: () => this.becomeIdle(),
 			log: (event) => this.records.log(event),
 		});
+		new WakeListener(start.memory.wakes, start.worker, () => this.lookAfterQueues());
+	}
+
+	/** Queued sessions whose turn has come hear of it. */
+	private lookAfterQueues(): void {
+		if (this.queueTimer !== null) clearTimeout(this.queueTimer);
+		this.queueTimer = null;
+		const tell = (session: object): void => this.engine.tell(session, { type: 'grant' });
+		if (!this.queues.lookAfter(tell, this.clock.nowNs())) return;
+		this.queueTimer = setTimeout(() => this.lookAfterQueues(), QUEUE_AGAIN_MS);
 	}
 
 	receive(message: ToWorker): void {
@@ -79,6 +98,7 @@ class DataPlane {
 	/** What is prepared from a snapshot is built first, then one reference is swapped. */
 	private swap(snapshot: Snapshot, memory: ScoreboardMemory): void {
 		this.board.scoreboard.attach(memory);
+		this.queues.apply(snapshot);
 		const world = makeWorld(snapshot, {
 			live: this.board.scoreboard,
 			geo: makeGeoReader(snapshot.geo, this.database),
@@ -103,7 +123,7 @@ class DataPlane {
 			records: this.records,
 			tally: this.tally,
 			held: this.context?.held ?? new HeldClients(cap, this.start.workers, (session) => this.evictSoon(session)),
-			openDesk: () => new Holdings(this.board),
+			openDesk: () => new Holdings(this.board, this.queues),
 		};
 	}
 
@@ -121,6 +141,7 @@ class DataPlane {
 			this.board.add(backend, 'connects', 1);
 			if (!ok) this.board.add(backend, 'connectFailures', 1);
 		},
+		earlyReset: (backend) => this.board.add(backend, 'earlyResets', 1),
 		ended: (places, uploadBytes, downloadBytes) => {
 			for (const slot of places) {
 				this.board.add(slot, 'sessions', 1);

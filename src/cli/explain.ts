@@ -3,7 +3,7 @@ import { hostNames } from '../control/config/compile.ts';
 import { loadConfigFile } from '../control/config/load.ts';
 import type { Config } from '../control/config/schema.ts';
 import { openEmbeddedGeo } from '../control/geo/embedded.ts';
-import { JUST_STARTED, paperSnapshot } from '../control/paper-snapshot.ts';
+import { justStarted, paperSnapshot } from '../control/paper-snapshot.ts';
 import { type Answers, systemLookup } from '../control/resolve.ts';
 import type { IpAddress } from '../core/address.ts';
 import { errorText, SluiceError } from '../core/errors.ts';
@@ -44,7 +44,7 @@ export function addExplain(program: Command, { terminal }: CommandContext): void
 			const config = loadConfigFile(options.config);
 			const snapshot = paperSnapshot(config, await lookUpNames(config, terminal));
 			const explanation = explain(snapshot, listenerNamed(snapshot, options.listener), options.ip, {
-				live: JUST_STARTED,
+				live: justStarted(snapshot),
 				geo: makeGeoReader(snapshot.geo, openEmbeddedGeo()),
 				rng: seededRng(SEED),
 				nowNs: 0,
@@ -93,14 +93,13 @@ function clientText(listener: string, client: ExplainedClient): string[] {
 }
 
 function verdict({ outcome, manner, pool, backend }: ExplainedClient): string {
-	return outcome === null
-		? `pool ${pool}, backend ${backend}`
-		: `refused: ${outcome}${manner === null ? '' : ` (${manner})`}`;
+	if (outcome === null) return backend === null ? `waits in the queue of pool ${pool}` : `pool ${pool}, backend ${backend}`;
+	return `refused: ${outcome}${manner === null ? '' : ` (${manner})`}`;
 }
 
 function spreadText(spread: readonly SpreadRow[], total: number): string[] {
 	const rows = spread.map(({ pool, backend, outcome, clients }) => [
-		`  ${outcome === null ? `${pool}/${backend}` : `refused: ${outcome}`}`,
+		`  ${outcome === null ? `${pool}/${backend ?? 'its queue'}` : `refused: ${outcome}`}`,
 		String(clients),
 		`${((clients / total) * 100).toFixed(1)} %`,
 	]);

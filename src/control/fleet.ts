@@ -8,11 +8,14 @@ import { NS_PER_MS } from '../core/units.ts';
 import { SlotRegistry } from '../shared/registry.ts';
 import { Repair } from '../shared/repair.ts';
 import type { Scoreboard } from '../shared/scoreboard.ts';
+import { wakeWorker } from '../shared/wake.ts';
 
+import { BucketKeeper, SETTLE_MS } from './bucket-keeper.ts';
 import type { SlotSource } from './config/compile.ts';
 import { Crew } from './crew.ts';
 import { LiveSnapshots } from './live-snapshots.ts';
 import type { Log } from './log.ts';
+import { KEEP_MS, QueueKeeper } from './queue-keeper.ts';
 import { restartDelayMs } from './restarts.ts';
 import { RollCall } from './roll-call.ts';
 
@@ -42,6 +45,10 @@ export class Fleet {
 	readonly scoreboard: Scoreboard;
 	private readonly options: FleetOptions;
 	private readonly registry: SlotRegistry;
+	private readonly queues: QueueKeeper;
+	private queueTimer: NodeJS.Timeout | null = null;
+	private readonly buckets: BucketKeeper;
+	private readonly settling: NodeJS.Timeout;
 	private readonly crew: Crew;
 	private readonly live: LiveSnapshots;
 	private readonly broken = Promise.withResolvers<never>();
@@ -63,6 +70,10 @@ export class Fleet {
 		});
 		this.scoreboard = this.registry.scoreboard;
 		this.repairs = new Repair(this.scoreboard);
+		const wakes = new Int32Array(this.registry.memory.wakes);
+		this.queues = new QueueKeeper(this.scoreboard, (worker) => wakeWorker(wakes, worker));
+		this.buckets = new BucketKeeper(this.scoreboard);
+		this.settling = setInterval(() => this.buckets.settle(options.clock.nowNs()), SETTLE_MS).unref();
 		this.live = new LiveSnapshots((snapshot) => this.registry.releaseSnapshot(snapshot));
 		this.broken.promise.catch(() => {});
 		this.crew = new Crew(options.url, {
@@ -101,6 +112,7 @@ export class Fleet {
 	 * @throws SluiceError when a worker dies before that.
 	 */
 	async start(compile: (id: number, slots: SlotSource) => Snapshot): Promise<readonly string[]> {
+		this.queueTimer = setInterval(() => this.queues.tick(this.options.clock.nowNs()), KEEP_MS);
 		for (let worker = 0; worker < this.options.workers; worker++) this.crew.spawn(worker);
 		const failures = await Promise.race([this.publish(compile), this.broken.promise]);
 		this.phase = 'working';
@@ -115,6 +127,7 @@ export class Fleet {
 		await this.live.room();
 		if (this.phase === 'ending') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
 		const snapshot = this.claimFor(compile);
+		this.buckets.applyTerms(snapshot, this.options.clock.nowNs());
 		this.failures = [];
 		this.applying = new RollCall(Array.from({ length: this.options.workers }, (_, worker) => worker));
 		this.snapshot = snapshot;
@@ -146,21 +159,26 @@ export class Fleet {
 	/** Ends all threads, whatever they do. */
 	async dismiss(): Promise<void> {
 		this.phase = 'ending';
+		clearInterval(this.settling);
 		this.applying.dismiss();
 		await this.crew.dismiss();
+		if (this.queueTimer !== null) clearInterval(this.queueTimer);
 	}
 
 	/** Compiles the next snapshot, and keeps every slot it claims from reuse while it lives. */
 	private claimFor(compile: (id: number, slots: SlotSource) => Snapshot): Snapshot {
 		const slots: SlotRef[] = [];
 		const tables: number[] = [];
+		const queues: number[] = [];
 		const source: SlotSource = {
 			claim: (kind, name, address) => noted(slots, this.registry.claim(kind, name, address)),
 			clientTable: (key, size, rates) => noted(tables, this.registry.clientTable(key, size, rates.length)),
+			queue: (key) => noted(queues, this.registry.queue(key)),
 		};
 		this.lastId += 1;
 		const snapshot = compile(this.lastId, source);
-		this.registry.retain(snapshot.id, slots, tables);
+		this.registry.retain(snapshot.id, slots, tables, queues);
+		this.queues.apply(snapshot);
 		return snapshot;
 	}
 
@@ -198,6 +216,8 @@ export class Fleet {
 		this.live.died(worker);
 		this.ending.answer(worker);
 		while (!this.repairs.repair(worker)) await new Promise((resolve) => setTimeout(resolve, REPAIR_AGAIN_MS));
+		this.queues.tick(this.options.clock.nowNs());
+		this.queues.wakeAll();
 	}
 
 	private welcome(worker: number): void {

@@ -17,18 +17,32 @@ export function paperSnapshot(config: Config, resolved: ReadonlyMap<string, read
 	});
 }
 
-/** The live state of a balancer that has just started: nobody is connected, nothing is known of backends. */
-export const JUST_STARTED: LookedAt = {
-	active: () => 0,
-	hasRoom: () => true,
-	health: () => 'unknown',
-	peekTurn: () => 0,
-};
+/**
+ * The live state of a balancer that has just started: nobody is connected; nothing is known yet of backends
+ * that are probed, and the others count as up.
+ */
+export function justStarted(snapshot: Snapshot): LookedAt {
+	const trusted = new Set(
+		snapshot.pools
+			.filter(({ health }) => health.active === null)
+			.flatMap(({ backends }) => backends.map(({ slot }) => slot.index)),
+	);
+	return {
+		active: () => 0,
+		hasRoom: () => true,
+		health: ({ index }) => (trusted.has(index) ? 'up' : 'unknown'),
+		peekTurn: () => 0,
+		waiting: () => 0,
+		bucketLevel: (_slot, _direction, { burstBytes }) => burstBytes,
+		clientLevel: (_limits, _client, _direction, { burstBytes }) => burstBytes,
+	};
+}
 
 /** A slot of its own for every claim; as in the registry, the same key has the same one. */
 function paperSlots(): SlotSource {
 	const slots = new Map<string, number>();
 	const tables = new Map<string, number>();
+	const queues = new Map<string, number>();
 	const numberIn = (numbers: Map<string, number>, key: string): number => {
 		const number = numbers.get(key) ?? numbers.size;
 		numbers.set(key, number);
@@ -37,5 +51,6 @@ function paperSlots(): SlotSource {
 	return {
 		claim: (kind, name, address) => ({ index: numberIn(slots, JSON.stringify([kind, name, address])), generation: 1 }),
 		clientTable: (key) => numberIn(tables, key),
+		queue: (key) => numberIn(queues, key),
 	};
 }

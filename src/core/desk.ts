@@ -1,5 +1,5 @@
 import type { IpAddress } from './address.ts';
-import type { Limited, PerClientLimits, SlotRef } from './snapshot.ts';
+import type { BackendSnapshot, Limited, PerClientLimits, PoolSnapshot, SlotRef } from './snapshot.ts';
 
 /** Kinds of places a session holds at most one of each. */
 export type HoldingKind = 'process' | 'listener' | 'region' | 'backend';
@@ -22,8 +22,24 @@ export interface Desk {
 	takeClient(limits: PerClientLimits, client: IpAddress, nowNs: number): TakeResult;
 	/** Give back every rate count taken by this session: refused attempts do not count. */
 	refundRates(): void;
-	/** Give back one place; a second call does nothing. */
-	release(kind: HoldingKind | 'client'): void;
+	/** Give back one place; a second call does nothing. A backend's may go to a session that waits for it. */
+	release(kind: HoldingKind | 'client', nowNs: number): void;
+}
+
+/** A place at a backend that a queue granted. */
+export interface Granted {
+	readonly pool: PoolSnapshot;
+	readonly backend: BackendSnapshot;
+}
+
+/** Where sessions wait for a place; a session waits in one queue at most. */
+export interface QueueDesk {
+	/** Wait in the pool's queue behind all others. False: it is full. `session` is whom the engine tells of its turn. */
+	enqueue(pool: PoolSnapshot, session: object, nowNs: number): boolean;
+	/** Take what was granted: the backend's place is held from now on. Null: it is not this session's turn. */
+	claim(nowNs: number): Granted | null;
+	/** Wait no longer; what was granted and not claimed passes on. Does nothing when not in a queue. */
+	leaveQueue(nowNs: number): void;
 }
 
 /** Backend states as the control plane sets them. */
@@ -35,6 +51,8 @@ export interface LiveState {
 	/** Room under the cap and every rate, as far as a look can tell. */
 	hasRoom(place: Limited, nowNs: number): boolean;
 	health(slot: SlotRef): Health;
+	/** Sessions that wait in this queue. */
+	waiting(queue: number): number;
 	/** The pool's round-robin turn; takes it. `explain` gives an implementation that only looks. */
 	nextTurn(pool: SlotRef): number;
 }

@@ -16,6 +16,10 @@ export interface ScoreboardMemory {
 	readonly pages: readonly SharedArrayBuffer[];
 	/** Client tables by number (`PerClientLimits.table`). */
 	readonly clientTables: readonly SharedArrayBuffer[];
+	/** Queues by number (`PoolQueueSnapshot.number`). */
+	readonly queues: readonly SharedArrayBuffer[];
+	/** A word per worker that rises when the worker is to look at its queued sessions, see `shared/wake.ts`. */
+	readonly wakes: SharedArrayBuffer;
 	/** One record ring per worker. */
 	readonly rings: readonly SharedArrayBuffer[];
 }

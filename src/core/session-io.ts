@@ -28,6 +28,8 @@ export type SessionEvent =
 	| { readonly type: 'reset'; readonly side: Side }
 	| { readonly type: 'connected' }
 	| { readonly type: 'connect-failed'; readonly cause: ConnectFailure; readonly code: string }
+	/** A place may stand ready for this session, which waits in a queue; never told from inside another step. */
+	| { readonly type: 'grant' }
 	/** All that was read from the other side has been taken by the kernel for this side; only after `flush`. */
 	| { readonly type: 'flushed'; readonly side: Side }
 	/** Both sides sent FIN, both got it, nothing is left to write. */
@@ -57,14 +59,31 @@ export type SessionAction =
 	| { readonly type: 'connect'; readonly pool: PoolSnapshot; readonly backend: BackendSnapshot }
 	/** Drop the pending connect without a trace; no event follows for it. */
 	| { readonly type: 'cancel-connect' }
-	/** Move bytes both ways; what the client sent early goes first. */
-	| { readonly type: 'relay' }
+	/** Move bytes both ways, each direction as its gate allows; what the client sent early goes first. */
+	| { readonly type: 'relay'; readonly gates: RelayGates }
 	/** Send FIN to this side once all that was read for it is written. The other direction goes on. */
 	| { readonly type: 'shutdown'; readonly side: Side }
 	/** Read no more from either side; report `flushed` when what was read for this side is written. */
 	| { readonly type: 'flush'; readonly side: Side }
 	/** Close what is open of both sockets: FIN after what was written, or RST. Always the last action. */
 	| { readonly type: 'close'; readonly manner: 'fin' | 'reset' };
+
+/** One direction's way through its token buckets. The engine asks before it writes on, and keeps what may not pass. */
+export interface RelayGate {
+	/** How many of `want` bytes may pass now. 0: none; ask again at `readyNs`. */
+	ask(want: number, nowNs: number): number;
+	/** Monotonic; after `ask` answered 0. It may have changed by then: that is no promise. */
+	readonly readyNs: number;
+	/** Bytes that `ask` allowed and that were not moved after all. */
+	unused(bytes: number): void;
+	/** The direction has ended, or nothing will be asked for a while: what is reserved goes back to the others. */
+	rest(): void;
+}
+
+export interface RelayGates {
+	readonly upload: RelayGate;
+	readonly download: RelayGate;
+}
 
 /**
  * What an engine measures while relaying. One object (or view) per session, written by the engine,
@@ -73,6 +92,10 @@ export type SessionAction =
 export interface RelayMeter {
 	readonly uploadBytes: number;
 	readonly downloadBytes: number;
-	/** Monotonic time of the last byte read from either side; 0 before the first. */
+	/** Monotonic time at which the last byte passed either way; 0 before the first. */
 	readonly lastByteNs: number;
+	/** Time in which a gate held at least one direction back, but for the spell that lasts. */
+	readonly throttledNs: number;
+	/** Since when a gate holds a direction back; 0 while none does. */
+	readonly throttledSinceNs: number;
 }

@@ -48,6 +48,8 @@ export interface Engine<S extends EngineSession = EngineSession> {
 	stopAccepting(): void;
 	/** The live ones, oldest first; one that ends meanwhile is skipped. */
 	sessions(): Iterable<S>;
+	/** Give one session an event; nothing happens when it is not, or no longer, one of this engine's. */
+	tell(session: object, event: SessionEvent): void;
 	/** Give an event to every live session that `which` picks (absent: all). For `drain` and `kill`. */
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void;
 	/** End everything now without another word to the sessions: sockets are destroyed, timers cleared. */

@@ -1,12 +1,13 @@
 import type { IpAddress } from '../core/address.ts';
 import type { Outcome, RefusalManner } from '../core/outcome.ts';
 import type { GeoLookup, Rng } from '../core/ports.ts';
-import type { ListenerSnapshot, Snapshot } from '../core/snapshot.ts';
+import type { ListenerSnapshot, PoolSnapshot, RegionSnapshot, Snapshot } from '../core/snapshot.ts';
 import { formatAddress } from './address.ts';
 import { Admission } from './admission.ts';
 import { isPlacement, takePlacement } from './place.ts';
 import { type LookedAt, Rehearsal } from './rehearsal.ts';
 import { findRoute } from './route.ts';
+import { noteBuckets } from './shaping.ts';
 import type { Stage, Trace } from './trace.ts';
 import { at, makeWorld, type World } from './world.ts';
 
@@ -15,7 +16,10 @@ export interface ExplainedStep {
 	readonly text: string;
 }
 
-/** What would happen to one client, and why. `outcome` is null when it would be served. */
+/**
+ * What would happen to one client, and why. `outcome` is null when it would be served; at once by `backend`, or,
+ * when that is null, after waiting in the queue of `pool`.
+ */
 export interface ExplainedClient {
 	readonly client: string;
 	readonly country: string | null;
@@ -76,7 +80,7 @@ function explainClient(
 	const trace: Trace = { note: (stage, text) => steps.push({ stage, text }) };
 	const admission = new Admission(listener, { address, port: 0 });
 	const walked = walk(world, admission, rehearsal, nowNs, trace);
-	const region = admission.region === null ? null : at(world.snapshot.regions, admission.region).name;
+	const region = regionAt(world, admission.region)?.name ?? null;
 	return { client: formatAddress(address), country: admission.country, region, steps, ...walked };
 }
 
@@ -99,10 +103,35 @@ function walk(world: World, admission: Admission, rehearsal: Rehearsal, nowNs: n
 	const { listener, client, country, region } = admission;
 	const route = findRoute(world.snapshot, listener, { address: client.address, country, region }, trace);
 	if (route === null) return refused('no-route', 'close', null);
-	const request = { listener, address: client.address, tried: [] };
+	const request = { listener, address: client.address, tried: [], mayWaitFirst: true };
 	const result = takePlacement(world, route, request, rehearsal, nowNs, trace);
-	if (!isPlacement(result)) return refused(result.verdict === 'full' ? 'pool-full' : 'pool-down', 'close', route.name);
-	return { route: route.name, pool: result.pool.name, backend: result.backend.name, outcome: null, manner: null };
+	if (!isPlacement(result)) {
+		const pool = waitIn(result.queue, rehearsal, trace);
+		if (pool !== null) return { route: route.name, pool, backend: null, outcome: null, manner: null };
+		return refused(result.verdict === 'full' ? 'pool-full' : 'pool-down', 'close', route.name);
+	}
+	const { pool, backend } = result;
+	const path = { listener, client: client.address, region: regionAt(world, region), pool, backend };
+	noteBuckets(path, rehearsal.levels, nowNs, trace);
+	return { route: route.name, pool: pool.name, backend: backend.name, outcome: null, manner: null };
+}
+
+const regionAt = (world: World, region: number | null): RegionSnapshot | null =>
+	region === null ? null : at(world.snapshot.regions, region);
+
+/** The pool in whose queue the client waits, or null. */
+function waitIn(pool: PoolSnapshot | null, rehearsal: Rehearsal, trace: Trace): string | null {
+	if (pool === null || pool.queue === null) return null;
+	const { number, size, timeoutMs } = pool.queue;
+	const waiting = rehearsal.waiting(number);
+	const ahead = `${waiting} of ${size} waiting`;
+	if (waiting >= size) {
+		trace.note('balance', `the queue of pool ${pool.name} is full (${ahead})`);
+		return null;
+	}
+	rehearsal.wait(number);
+	trace.note('balance', `would wait in the queue of pool ${pool.name} (${ahead}), up to ${timeoutMs} ms`);
+	return pool.name;
 }
 
 function spreadOf(clients: readonly ExplainedClient[]): readonly SpreadRow[] {

@@ -2,9 +2,10 @@ import type { IpAddress } from '../core/address.ts';
 import { AT_CAP, type Desk, type Health, type HoldingKind, type LiveState, TAKEN } from '../core/desk.ts';
 import type { Limited, PerClientLimits, SlotRef } from '../core/snapshot.ts';
 import { formatAddress, maskAddress } from './address.ts';
+import type { BucketLevels } from './shaping.ts';
 
 /** Live state that can be looked at without moving it. */
-export interface LookedAt extends Omit<LiveState, 'nextTurn'> {
+export interface LookedAt extends Omit<LiveState, 'nextTurn'>, BucketLevels {
 	peekTurn(pool: SlotRef): number;
 }
 
@@ -16,10 +17,16 @@ export class Rehearsal implements Desk, LiveState {
 	private readonly real: LookedAt;
 	private readonly taken = new Map<number, number>();
 	private readonly turns = new Map<number, number>();
+	private readonly queued = new Map<number, number>();
 	private readonly clients = new Map<string, number>();
 
 	constructor(real: LookedAt) {
 		this.real = real;
+	}
+
+	/** Bytes take from buckets, clients that are only asked about do not. */
+	get levels(): BucketLevels {
+		return this.real;
 	}
 
 	active(slot: SlotRef): number {
@@ -29,6 +36,15 @@ export class Rehearsal implements Desk, LiveState {
 	hasRoom(place: Limited, nowNs: number): boolean {
 		if (place.maxConnections !== null && this.active(place.slot) >= place.maxConnections) return false;
 		return this.real.hasRoom(place, nowNs);
+	}
+
+	waiting(queue: number): number {
+		return this.real.waiting(queue) + (this.queued.get(queue) ?? 0);
+	}
+
+	/** As if a client waited in this queue from now on. */
+	wait(queue: number): void {
+		this.queued.set(queue, (this.queued.get(queue) ?? 0) + 1);
 	}
 
 	health(slot: SlotRef): Health {

@@ -33,17 +33,20 @@ export function account(
 		pool: journal.pool?.name ?? null,
 		backend: journal.backend?.name ?? null,
 		attempts: journal.attempts,
-		queuedMs: null,
+		queuedMs: journal.queuedNs === null ? null : journal.queuedNs / NS_PER_MS,
 		connectMs: journal.connectNs === null ? null : journal.connectNs / NS_PER_MS,
 		durationMs: (nowNs - journal.acceptedNs) / NS_PER_MS,
 		uploadBytes: meter.uploadBytes,
 		downloadBytes: meter.downloadBytes,
-		throttledMs: 0,
+		throttledMs: throttledNs(meter, nowNs) / NS_PER_MS,
 		tls: null,
 		outcome,
 		detail,
 	});
 }
+
+const throttledNs = ({ throttledNs, throttledSinceNs }: RelayMeter, nowNs: number): number =>
+	throttledNs + (throttledSinceNs > 0 ? nowNs - throttledSinceNs : 0);
 
 function placesOf(journal: Journal): readonly SlotRef[] {
 	const places = [journal.listener.slot];

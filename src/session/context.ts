@@ -1,18 +1,24 @@
-import type { Desk } from '../core/desk.ts';
+import type { Desk, QueueDesk } from '../core/desk.ts';
 import type { Clock, RecordSink } from '../core/ports.ts';
+import type { RelayGates } from '../core/session-io.ts';
 import type { SlotRef } from '../core/snapshot.ts';
 import type { World } from '../policy/world.ts';
+import type { GatePath } from '../shared/gate.ts';
 import type { HeldClients } from './held.ts';
 
 /** A session's desk: also gives back at once whatever the session still holds. */
-export interface SessionDesk extends Desk {
-	releaseAll(): void;
+export interface SessionDesk extends Desk, QueueDesk {
+	releaseAll(nowNs: number): void;
+	/** What the relay asks before bytes pass; while the session's places are held. */
+	gates(path: GatePath): RelayGates;
 }
 
 /** Running totals by place; each worker writes its own. */
 export interface Tally {
 	/** A connect to this backend was tried and came out so. */
 	connect(backend: SlotRef, ok: boolean): void;
+	/** This backend reset a session before a byte had passed either way. */
+	earlyReset(backend: SlotRef): void;
 	/** A session ended that had been counted at these places. */
 	ended(places: readonly SlotRef[], uploadBytes: number, downloadBytes: number): void;
 }

@@ -23,6 +23,9 @@ export class Journal {
 	backend: BackendSnapshot | null = null;
 	/** Connects tried. */
 	attempts = 0;
+	/** Time in queues, all waits together, while not in one; null: never waited. */
+	queuedNs: number | null = null;
+	private queueStartNs = 0;
 	connectStartNs = 0;
 	/** Duration of the connect that succeeded; null before. */
 	connectNs: number | null = null;
@@ -41,6 +44,17 @@ export class Journal {
 	identify(admission: Admission, snapshot: Snapshot): void {
 		this.country = admission.country;
 		this.region = admission.region === null ? null : (snapshot.regions[admission.region] ?? null);
+	}
+
+	/** Waits for a place at any backend of this pool. */
+	queued(pool: PoolSnapshot, nowNs: number): void {
+		this.pool = pool;
+		this.backend = null;
+		this.queueStartNs = nowNs;
+	}
+
+	unqueued(nowNs: number): void {
+		this.queuedNs = (this.queuedNs ?? 0) + nowNs - this.queueStartNs;
 	}
 
 	connecting(placement: Placement, nowNs: number): void {

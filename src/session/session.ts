@@ -1,27 +1,30 @@
+import type { Granted } from '../core/desk.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
-import type { ListenerSnapshot, RouteSnapshot, SlotRef } from '../core/snapshot.ts';
+import type { ListenerSnapshot, PoolSnapshot, RouteSnapshot, SlotRef } from '../core/snapshot.ts';
 import { otherSide, type Side } from '../core/units.ts';
 import { Admission, type RefusalDecision } from '../policy/admission.ts';
-import { isPlacement, type NoPlace, takePlacement } from '../policy/place.ts';
+import type { NoPlace } from '../policy/place.ts';
 import { backoffMs } from '../policy/retry.ts';
 import { findRoute } from '../policy/route.ts';
 import { at, type World } from '../policy/world.ts';
 import { account } from './account.ts';
-import { CANCEL_CONNECT, CLOSE_FIN, CLOSE_RESET, FLUSH, HOLD, RELAY, SHUTDOWN } from './actions.ts';
+import { CANCEL_CONNECT, CLOSE_FIN, CLOSE_RESET, FLUSH, HOLD, SHUTDOWN } from './actions.ts';
 import type { SessionContext, SessionDesk } from './context.ts';
 import { Journal } from './journal.ts';
+import { refusalDetail, takeOrQueue } from './placing.ts';
 import { after, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
 
 /**
  * Where a session is on its journey. `silent`: refused, held unanswered. `tarpit`: delayed before it is
- * served. `backoff`: between two tries to connect. `flushing`: one side was reset, what it sent is still
+ * served. `queued`: waits for a place at a full pool. `backoff`: between two tries to connect. `flushing`: one side was reset, what it sent is still
  * offered to the other. `closing`: ended, the sockets are not yet closed.
  */
 export type SessionState =
 	| 'new'
 	| 'silent'
 	| 'tarpit'
+	| 'queued'
 	| 'connecting'
 	| 'backoff'
 	| 'relaying'
@@ -50,6 +53,9 @@ export class Session {
 	private route: RouteSnapshot | null = null;
 	private refusal: RefusalDecision | null = null;
 	private state: SessionState = 'new';
+	/** When the step in hand was told. */
+	private nowNs: number;
+	private earlyBytes = false;
 	private clientEof = false;
 	private backendEof = false;
 	/** What the current state waits for; the limits stand beside it. */
@@ -63,6 +69,7 @@ export class Session {
 		this.facts = facts;
 		this.meter = meter;
 		this.world = context.world;
+		this.nowNs = nowNs;
 		this.listener = at(context.world.snapshot.listeners, facts.listener);
 		this.desk = context.openDesk();
 		this.journal = new Journal(this.listener, facts, nowNs);
@@ -80,7 +87,7 @@ export class Session {
 
 	/** The backend this session holds or tries; null before and between tries. */
 	get backendSlot(): SlotRef | null {
-		return this.state === 'backoff' ? null : (this.journal.backend?.slot ?? null);
+		return this.state === 'backoff' || this.state === 'queued' ? null : (this.journal.backend?.slot ?? null);
 	}
 
 	/** The snapshot this session still decides by; null once it no longer needs one. */
@@ -91,6 +98,7 @@ export class Session {
 	/** Takes one event and appends the actions it causes. After a `close` action only `closed` counts. */
 	handle(event: SessionEvent, nowNs: number, out: SessionAction[]): void {
 		if (this.state === 'over') return;
+		this.nowNs = nowNs;
 		if (this.state !== 'closing') this.step(event, nowNs, out);
 		else if (event.type === 'closed') this.settle(nowNs);
 		this.deadlineNs = this.nextDeadlineNs();
@@ -108,7 +116,12 @@ export class Session {
 				if (this.state === 'new') this.admit(nowNs, out);
 				return;
 			case 'early-bytes':
+				this.earlyBytes = true;
+				return;
 			case 'closed':
+				return;
+			case 'grant':
+				if (this.state === 'queued') this.onGrant(nowNs, out);
 				return;
 			case 'eof':
 				return this.onEof(event.side, nowNs, out);
@@ -176,20 +189,47 @@ export class Session {
 		if (this.route === null) return this.end('no-route', null, 'fin', out);
 		this.journal.route = this.route;
 		const request = { listener: this.listener, address, tried: this.journal.tried };
-		const result = takePlacement(world, this.route, request, this.desk, nowNs, null);
-		if (!isPlacement(result)) return this.endWithoutPlace(result, out);
+		const result = takeOrQueue(world, this.route, request, this.desk, this, nowNs);
+		if ('granted' in result) this.connect(result.granted, nowNs, out);
+		else if ('queuedIn' in result) this.wait(result.queuedIn, nowNs);
+		else this.endWithoutPlace(result.refused, out);
+	}
+
+	private connect(place: Granted, nowNs: number, out: SessionAction[]): void {
 		this.state = 'connecting';
-		this.journal.connecting(result, nowNs);
-		this.stateDeadlineNs = after(nowNs, result.pool.connectTimeoutMs);
-		out.push({ type: 'connect', pool: result.pool, backend: result.backend });
+		this.journal.connecting(place, nowNs);
+		this.stateDeadlineNs = after(nowNs, place.pool.connectTimeoutMs);
+		out.push({ type: 'connect', pool: place.pool, backend: place.backend });
+	}
+
+	// --- queue ---
+
+	private wait(pool: PoolSnapshot, nowNs: number): void {
+		this.state = 'queued';
+		this.journal.queued(pool, nowNs);
+		this.stateDeadlineNs = after(nowNs, pool.queue?.timeoutMs ?? 0);
+	}
+
+	/** It may come too early or for nothing: what counts is whether there is a place to claim. */
+	private onGrant(nowNs: number, out: SessionAction[]): void {
+		const granted = this.desk.claim(nowNs);
+		if (granted === null) return;
+		this.journal.unqueued(nowNs);
+		this.connect(granted, nowNs, out);
+	}
+
+	private onQueueTimeout(nowNs: number, out: SessionAction[]): void {
+		this.onGrant(nowNs, out);
+		if (this.state !== 'queued') return;
+		const { pool } = this.journal;
+		this.end('queue-timeout', pool === null ? null : `pool ${pool.name}: ${pool.queue?.timeoutMs} ms`, 'fin', out);
 	}
 
 	/** A retry that finds no place ends with what the last connect died of. */
 	private endWithoutPlace(result: NoPlace, out: SessionAction[]): void {
 		const failed = this.journal.lastFailure;
 		if (failed !== null) return this.endConnectFailed(out);
-		const detail = result.pool === null ? null : `pool ${result.pool.name}`;
-		this.end(result.verdict === 'full' ? 'pool-full' : 'pool-down', detail, 'fin', out);
+		this.end(result.verdict === 'full' ? 'pool-full' : 'pool-down', refusalDetail(result), 'fin', out);
 	}
 
 	private onConnectFailed(
@@ -200,7 +240,7 @@ export class Session {
 	): void {
 		const { pool, backend } = this.journal;
 		if (pool === null || backend === null) return;
-		this.desk.release('backend');
+		this.desk.release('backend', nowNs);
 		if (cause !== 'own-shortage') this.context.tally.connect(backend.slot, false);
 		this.journal.connectFailed(cause, code);
 		this.state = 'backoff';
@@ -217,12 +257,14 @@ export class Session {
 	// --- relay ---
 
 	private startRelay(nowNs: number, out: SessionAction[]): void {
-		const { backend } = this.journal;
-		if (backend !== null) this.context.tally.connect(backend.slot, true);
+		const { pool, backend, region } = this.journal;
+		if (pool === null || backend === null) throw new Error('a relay without a backend');
+		this.context.tally.connect(backend.slot, true);
 		this.journal.connected(nowNs);
 		this.world = null;
 		this.state = 'relaying';
-		out.push(RELAY);
+		const path = { listener: this.listener.slot, region: region?.slot ?? null, pool: pool.slot, backend: backend.slot };
+		out.push({ type: 'relay', gates: this.desk.gates(path) });
 		if (this.clientEof) out.push(SHUTDOWN.backend);
 		this.stateDeadlineNs = after(nowNs, this.quietMs());
 	}
@@ -236,6 +278,8 @@ export class Session {
 	private onEof(side: Side, nowNs: number, out: SessionAction[]): void {
 		if (this.state === 'silent') return this.endHeld('client left', out);
 		if (this.state === 'flushing') return;
+		if (this.state === 'queued' && side === 'client' && !this.earlyBytes)
+			return this.end('client-left', null, 'fin', out);
 		if (side === 'client') this.clientEof = true;
 		else this.backendEof = true;
 		if (this.state !== 'relaying') return;
@@ -249,6 +293,7 @@ export class Session {
 			case 'silent':
 				return this.endHeld('client left', out);
 			case 'relaying':
+				if (side === 'backend') this.noteEarlyReset();
 				this.state = 'flushing';
 				this.resetSide = side;
 				this.stateDeadlineNs = after(nowNs, RESET_GRACE_MS);
@@ -260,6 +305,13 @@ export class Session {
 			default:
 				if (side === 'client') this.end('client-reset', null, 'reset', out);
 		}
+	}
+
+	/** Only while the client has sent nothing, not even its FIN: no client may get a backend ejected by what it sends. */
+	private noteEarlyReset(): void {
+		const { backend } = this.journal;
+		const untouched = this.meter.uploadBytes === 0 && this.meter.downloadBytes === 0 && !this.clientEof;
+		if (untouched && backend !== null) this.context.tally.earlyReset(backend.slot);
 	}
 
 	private finishReset(out: SessionAction[]): void {
@@ -281,6 +333,8 @@ export class Session {
 			case 'connecting':
 				out.push(CANCEL_CONNECT);
 				return this.onConnectFailed('timeout', 'no answer in time', nowNs, out);
+			case 'queued':
+				return this.onQueueTimeout(nowNs, out);
 			case 'backoff':
 				return this.findPlace(nowNs, out);
 			case 'relaying':
@@ -290,9 +344,13 @@ export class Session {
 		}
 	}
 
-	/** The quiet time may have begun anew since the deadline was set: bytes do not move deadlines. */
+	/**
+	 * The quiet time may have begun anew since the deadline was set: bytes do not move deadlines. While a gate
+	 * holds a direction back it has not begun.
+	 */
 	private onQuiet(nowNs: number, out: SessionAction[]): void {
-		const since = Math.max(this.meter.lastByteNs, this.journal.relayNs, this.journal.eofNs);
+		const heldBack = this.meter.throttledSinceNs > 0;
+		const since = heldBack ? nowNs : Math.max(this.meter.lastByteNs, this.journal.relayNs, this.journal.eofNs);
 		const until = after(since, this.quietMs());
 		if (nowNs < until) {
 			this.stateDeadlineNs = until;
@@ -307,6 +365,7 @@ export class Session {
 	private end(outcome: Outcome, detail: string | null, manner: 'fin' | 'reset', out: SessionAction[]): void {
 		if (this.state === 'connecting') out.push(CANCEL_CONNECT);
 		if (this.state === 'silent' || this.state === 'tarpit') this.context.held.delete(this);
+		if (this.state === 'queued') this.leaveQueue();
 		this.state = 'closing';
 		this.world = null;
 		this.outcome = outcome;
@@ -314,9 +373,15 @@ export class Session {
 		out.push(manner === 'fin' ? CLOSE_FIN : CLOSE_RESET);
 	}
 
+	/** At once, before the sockets are closed: what may have been granted passes on. */
+	private leaveQueue(): void {
+		this.journal.unqueued(this.nowNs);
+		this.desk.leaveQueue(this.nowNs);
+	}
+
 	private settle(nowNs: number): void {
 		this.state = 'over';
-		this.desk.releaseAll();
+		this.desk.releaseAll(nowNs);
 		account(this.context, this.journal, this.meter, this.outcome, this.detail, nowNs);
 	}
 

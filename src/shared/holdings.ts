@@ -1,6 +1,8 @@
 import type { IpAddress } from '../core/address.ts';
-import { type Desk, type HoldingKind, TAKEN, type TakeResult } from '../core/desk.ts';
-import type { Limited, PerClientLimits } from '../core/snapshot.ts';
+import { type Desk, type Granted, type HoldingKind, type QueueDesk, TAKEN, type TakeResult } from '../core/desk.ts';
+import type { RelayGates } from '../core/session-io.ts';
+import type { Limited, PerClientLimits, PoolSnapshot, SlotRef } from '../core/snapshot.ts';
+import { type ClientAccounts, Gate, type GatePath } from './gate.ts';
 import type { WorkerBoard } from './worker-board.ts';
 
 const KINDS: readonly HoldingKind[] = ['process', 'listener', 'region', 'backend'];
@@ -8,12 +10,31 @@ const INDEX: Readonly<Record<HoldingKind, number>> = { process: 0, listener: 1, 
 /** Bit and time of the client's place, after those of `KINDS`. */
 const CLIENT = KINDS.length;
 
+/** A session's turn in a queue. */
+export interface Ticket {
+	readonly session: object;
+}
+
+/** The queues as one worker's sessions use them; `policy/worker-queues.ts` is the one that ships. */
+export interface Queues {
+	/** Null: the queue is full. */
+	join(pool: PoolSnapshot, session: object, nowNs: number): Ticket | null;
+	/** The backend's place is the worker's from now on; null: not its turn. */
+	claim(ticket: Ticket, nowNs: number): Granted | null;
+	/** Give up the ticket, and what was granted for it. */
+	leave(ticket: Ticket, nowNs: number): void;
+	/** Give back a backend's place of this worker, to a session that waits or to all. */
+	giveBack(backend: SlotRef, nowNs: number): void;
+}
+
 /**
  * What one session holds on the scoreboard: at most one place of each kind. Everything is given back once,
  * however often it is asked for. The session ends with `releaseAll`.
  */
-export class Holdings implements Desk {
+export class Holdings implements Desk, QueueDesk {
 	readonly #board: WorkerBoard;
+	readonly #queues: Queues | null;
+	#ticket: Ticket | null = null;
 	readonly #places: (Limited | null)[] = [null, null, null, null];
 	/** When each kind was taken; finds its rate counts again. */
 	readonly #takenNs: number[] = [0.5, 0.5, 0.5, 0.5, 0.5];
@@ -25,8 +46,10 @@ export class Holdings implements Desk {
 	/** A bit per kind: its rates are counted and may be refunded. */
 	#counted = 0;
 
-	constructor(board: WorkerBoard) {
+	/** Without `queues` no pool has one. */
+	constructor(board: WorkerBoard, queues: Queues | null = null) {
 		this.#board = board;
+		this.#queues = queues;
 	}
 
 	/** True while a place of this kind is held. */
@@ -36,7 +59,7 @@ export class Holdings implements Desk {
 
 	/** A place of this kind that is still held is given back first: retrying on another backend needs no release. */
 	take(kind: HoldingKind, place: Limited, nowNs: number, expected: number): TakeResult {
-		this.release(kind);
+		this.release(kind, nowNs);
 		const result = this.#board.take(place, nowNs, expected);
 		if (result !== TAKEN) return result;
 		const index = INDEX[kind];
@@ -46,7 +69,7 @@ export class Holdings implements Desk {
 	}
 
 	takeClient(limits: PerClientLimits, client: IpAddress, nowNs: number): TakeResult {
-		this.release('client');
+		this.release('client', nowNs);
 		const table = this.#board.scoreboard.clientTables[limits.table];
 		if (table === undefined) return TAKEN;
 		const result = table.take(this.#board.worker, limits, client, nowNs);
@@ -73,7 +96,7 @@ export class Holdings implements Desk {
 	}
 
 	/** The place only; its rate counts stay, and (but for the client's) can be refunded until the next take of the kind. */
-	release(kind: HoldingKind | 'client'): void {
+	release(kind: HoldingKind | 'client', nowNs: number): void {
 		const bit = this.#bit(kind);
 		if ((this.#held & bit) === 0) return;
 		this.#held &= ~bit;
@@ -84,13 +107,57 @@ export class Holdings implements Desk {
 			return;
 		}
 		const place = this.#places[INDEX[kind]];
-		if (place) this.#board.giveBack(place.slot);
+		if (!place) return;
+		if (kind === 'backend' && this.#queues !== null) this.#queues.giveBack(place.slot, nowNs);
+		else this.#board.giveBack(place.slot);
 	}
 
-	releaseAll(): void {
+	enqueue(pool: PoolSnapshot, session: object, nowNs: number): boolean {
+		this.leaveQueue(nowNs);
+		this.#ticket = this.#queues?.join(pool, session, nowNs) ?? null;
+		return this.#ticket !== null;
+	}
+
+	/** A granted place's rates are counted already; they are not refunded. */
+	claim(nowNs: number): Granted | null {
+		if (this.#ticket === null) return null;
+		const granted = this.#queues?.claim(this.#ticket, nowNs) ?? null;
+		if (granted === null) return null;
+		this.#ticket = null;
+		this.#places[INDEX.backend] = granted.backend;
+		this.#held |= 1 << INDEX.backend;
+		this.#counted &= ~(1 << INDEX.backend);
+		return granted;
+	}
+
+	leaveQueue(nowNs: number): void {
+		const ticket = this.#ticket;
+		this.#ticket = null;
+		if (ticket !== null) this.#queues?.leave(ticket, nowNs);
+	}
+
+	releaseAll(nowNs: number): void {
+		this.leaveQueue(nowNs);
 		if (this.#held === 0) return;
-		for (const kind of KINDS) this.release(kind);
-		this.release('client');
+		for (const kind of KINDS) this.release(kind, nowNs);
+		this.release('client', nowNs);
+	}
+
+	/** The gates of this session's relay; to be asked for after every place is taken. */
+	gates(path: GatePath): RelayGates {
+		const { scoreboard } = this.#board;
+		const client = this.#clientAccounts();
+		return {
+			upload: new Gate(scoreboard, path, 'upload', client),
+			download: new Gate(scoreboard, path, 'download', client),
+		};
+	}
+
+	#clientAccounts(): ClientAccounts | null {
+		const table = this.#limits === null ? undefined : this.#board.scoreboard.clientTables[this.#limits.table];
+		if (table === undefined || !this.holds('client')) return null;
+		const at = table.bucketsAt(this.#entry);
+		return at === null ? null : { words: table.cells.words, at };
 	}
 
 	#bit(kind: HoldingKind | 'client'): number {

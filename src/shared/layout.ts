@@ -1,9 +1,12 @@
 import { MAX_RATES } from '../core/snapshot.ts';
+import type { Direction } from '../core/units.ts';
 
 /** Where things lie in a slot page. Offsets are in 32-bit words unless the name says otherwise. */
 
-/** Worker numbers run from 0 to this less one; every slot has a ledger word for each. */
-export const MAX_WORKERS = 64;
+/** Share words of a slot: one per worker, and behind them one for places granted in the pool's queue. */
+const LEDGERS = 64;
+/** Worker numbers run from 0 to this less one; every slot has a share word for each. */
+export const MAX_WORKERS = LEDGERS - 1;
 
 /** One memory under two views: words, and aligned pairs of words for wide exchanges. */
 export interface Cells {
@@ -31,12 +34,37 @@ export const ACTIVE = 1;
 export const HEALTH = 2;
 /** Round-robin turns taken. */
 export const TURN = 3;
-/** Must be even: rate cells are exchanged in pairs. Words 4 to 15 are free. */
+/**
+ * Of a backend, set by the main thread with every snapshot: how many connections the newest one allows here;
+ * 0 when it left the configuration or takes no new sessions. What a queue may grant is held to it.
+ */
+export const CAP = 4;
+/** Of a backend, set by the main thread: number of its pool's queue and 1; 0 when the pool has none. */
+export const QUEUE = 5;
+/** Must be even: rate cells are exchanged in pairs. Words 6 to 15 are free. */
 export const RATES = 16;
 /** One ledger word per worker (see `ledger.ts`). */
 export const SHARES = RATES + MAX_RATES * RATE_CELL_WORDS;
-/** From `SHARES + MAX_WORKERS` to here is free for what comes next. */
+/** From `SHARES + MAX_WORKERS + 1` to `BUCKETS` is free for what comes next. */
 export const SLOT_WORDS = 256;
+
+/** One bucket each (see `bucket.ts`), in this order; a slot's last words. */
+export const BUCKET_KINDS = ['own', 'client', 'connection'] as const;
+/**
+ * `own`: the place's bucket. The others have terms alone, in listeners' slots: what each client and each
+ * connection gets; the accounts are kept in the client's entry and by the session itself.
+ */
+export type BucketKind = (typeof BUCKET_KINDS)[number];
+export const BUCKET_WORDS = 4;
+export const BUCKETS = SLOT_WORDS - BUCKET_KINDS.length * 2 * BUCKET_WORDS;
+const BUCKET_PLACE: Readonly<Record<BucketKind, number>> = { own: 0, client: 2, connection: 4 };
+
+/** Where a bucket of the slot begins. */
+export const bucketAt = (index: number, kind: BucketKind, direction: Direction): number =>
+	slotBase(index) + BUCKETS + (BUCKET_PLACE[kind] + (direction === 'upload' ? 0 : 1)) * BUCKET_WORDS;
+
+/** Word of the first page's header: rises whenever a bucket's terms change anywhere. */
+export const SHAPING_EPOCH = 0;
 
 export const slotBase = (index: number): number => PAGE_HEADER_WORDS + (index % SLOTS_PER_PAGE) * SLOT_WORDS;
 export const pageOf = (index: number): number => Math.floor(index / SLOTS_PER_PAGE);
@@ -55,6 +83,8 @@ export const TOTALS = [
 	'connectFailures',
 	/** Clients turned away here. */
 	'refused',
+	/** Sessions that a backend reset before any byte had passed either way. */
+	'earlyResets',
 ] as const;
 export type Total = (typeof TOTALS)[number];
 export const TOTAL_INDEX: Readonly<Record<Total, number>> = {
@@ -64,6 +94,7 @@ export const TOTAL_INDEX: Readonly<Record<Total, number>> = {
 	connects: 3,
 	connectFailures: 4,
 	refused: 5,
+	earlyResets: 6,
 };
 
 /** One cache line per worker and slot: a worker adds without atomics and disturbs no other. */

@@ -51,6 +51,9 @@ const lookOnly = (board: FakeBoard) => ({
 	hasRoom: board.hasRoom.bind(board),
 	health: board.health.bind(board),
 	peekTurn: () => 0,
+	waiting: board.waiting.bind(board),
+	bucketLevel: () => 0,
+	clientLevel: () => 0,
 });
 
 t.test('each stage tells its decision and its reason', async (t) => {

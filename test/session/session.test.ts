@@ -1,10 +1,14 @@
 import t from 'tap';
 import type { SessionEvent } from '../../src/core/session-io.ts';
-import type { AccessRules, PerClientLimits } from '../../src/core/snapshot.ts';
+import type { AccessRules, PerClientLimits, PoolQueueSnapshot } from '../../src/core/snapshot.ts';
 import { buildNetworkTable } from '../../src/policy/network-table.ts';
 import type { SessionState } from '../../src/session/session.ts';
 import { type BenchSession, SessionBench } from '../support/session-bench.ts';
 import { type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
+
+const QUEUE: PoolQueueSnapshot = { number: 0, size: 2, timeoutMs: 3_000, first: false };
+/** One backend with one place. */
+const narrow = (): SnapshotSpec => ({ pools: [{ queue: QUEUE, backends: [{ maxConnections: 1 }] }] });
 
 const bench = (spec: SnapshotSpec = {}): SessionBench => new SessionBench(snapshotOf(spec));
 const ACCEPTED: SessionEvent = { type: 'accepted' };
@@ -34,7 +38,8 @@ const perClient = (more: Partial<PerClientLimits>): PerClientLimits => ({
 });
 
 /** A session brought into a state by the shortest way. */
-function bring(state: SessionState, b = bench({ listeners: [listenerFor(state)] })): BenchSession {
+function bring(state: SessionState, b = bench({ ...narrow(), listeners: [listenerFor(state)] })): BenchSession {
+	if (state === 'queued') b.open().send(ACCEPTED);
 	const s = b.open();
 	if (state === 'new') return s;
 	s.send(ACCEPTED);
@@ -89,6 +94,7 @@ const EVENTS: Readonly<Record<string, SessionEvent>> = {
 	'backend eof': eof('backend'),
 	'client reset': reset('client'),
 	'backend reset': reset('backend'),
+	grant: { type: 'grant' },
 	connected: CONNECTED,
 	'connect failed': REFUSED,
 	'client flushed': { type: 'flushed', side: 'client' },
@@ -125,6 +131,7 @@ const TABLE: Readonly<Record<SessionState, Row>> = {
 		evict: 'close reset -> closing',
 		...KILLS,
 	},
+	queued: { 'client eof': 'close fin -> closing', 'client reset': 'close reset -> closing', ...KILLS },
 	tarpit: { 'client reset': 'close reset -> closing', evict: 'close reset -> closing', ...KILLS },
 	connecting: {
 		'client reset': 'cancel-connect, close reset -> closing',
@@ -166,7 +173,7 @@ for (const [state, row] of Object.entries(TABLE) as [SessionState, Row][]) {
 t.test('a deadline is never in the past unless an end is due, in any state', async (t) => {
 	for (const state of Object.keys(TABLE) as SessionState[]) {
 		for (const event of Object.values(EVENTS)) {
-			const b = bench({ listeners: [listenerFor(state)] });
+			const b = bench({ ...narrow(), listeners: [listenerFor(state)] });
 			const s = bring(state, b);
 			s.send(event);
 			t.ok(s.session.deadlineNs > b.nowNs, `${state} after ${event.type}`);

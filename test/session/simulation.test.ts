@@ -57,9 +57,9 @@ t.test('no worker lost: as many records as sessions', async (t) => {
 t.test('a planted lost release is caught', async (t) => {
 	class Forgetful extends Holdings {
 		private static count = 0;
-		override releaseAll(): void {
+		override releaseAll(nowNs: number): void {
 			Forgetful.count += 1;
-			if (Forgetful.count % 500 !== 0) super.releaseAll();
+			if (Forgetful.count % 500 !== 0) super.releaseAll(nowNs);
 		}
 	}
 	const { faults } = simulate({ seed: 3, sessions: 2_000, desk: (board) => new Forgetful(board) });

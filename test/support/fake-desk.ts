@@ -1,6 +1,17 @@
-import { AT_CAP, CONTENDED, type Health, type LiveState, TAKEN } from '../../src/core/desk.ts';
-import type { Limited, PerClientLimits, SlotRef } from '../../src/core/snapshot.ts';
+import { AT_CAP, CONTENDED, type Granted, type Health, type LiveState, TAKEN } from '../../src/core/desk.ts';
+import type { RelayGate, RelayGates } from '../../src/core/session-io.ts';
+import type { BackendSnapshot, Limited, PerClientLimits, PoolSnapshot, SlotRef } from '../../src/core/snapshot.ts';
 import type { SessionDesk } from '../../src/session/context.ts';
+
+/** Lets everything pass. */
+export const OPEN_GATE: RelayGate = { readyNs: 0, ask: (want) => want, unused: () => {}, rest: () => {} };
+
+/** One turn in a queue of a `FakeBoard`. */
+interface Turn {
+	readonly pool: PoolSnapshot;
+	readonly session: object;
+	granted: BackendSnapshot | null;
+}
 
 /** A scoreboard of plain maps, for tests of decisions; rates refuse when a test says so. */
 export class FakeBoard implements LiveState {
@@ -10,6 +21,8 @@ export class FakeBoard implements LiveState {
 	readonly rateSpent = new Set<number>();
 	clientsActive = 0;
 	refunds = 0;
+	/** By number; oldest first. */
+	readonly queues = new Map<number, Turn[]>();
 	private turn = 0;
 
 	active(slot: SlotRef): number {
@@ -23,6 +36,18 @@ export class FakeBoard implements LiveState {
 
 	health(slot: SlotRef): Health {
 		return this.states.get(slot.index) ?? 'up';
+	}
+
+	waiting(queue: number): number {
+		return (this.queues.get(queue) ?? []).filter((turn) => turn.granted === null).length;
+	}
+
+	/** Gives a place at this backend to the oldest that waits; its session has still to be told. */
+	grant(queue: number, backend: BackendSnapshot): void {
+		const turn = this.queues.get(queue)?.find((candidate) => candidate.granted === null);
+		if (turn === undefined) throw new Error(`nobody waits in queue ${queue}`);
+		turn.granted = backend;
+		this.add(backend.slot, 1);
 	}
 
 	nextTurn(): number {
@@ -41,6 +66,7 @@ export class FakeBoard implements LiveState {
 export class FakeDesk implements SessionDesk {
 	private readonly board: FakeBoard;
 	private readonly held = new Map<string, SlotRef | null>();
+	private turn: Turn | null = null;
 
 	constructor(board: FakeBoard) {
 		this.board = board;
@@ -75,7 +101,43 @@ export class FakeDesk implements SessionDesk {
 		else this.board.add(slot, -1);
 	}
 
+	gates(): RelayGates {
+		return { upload: OPEN_GATE, download: OPEN_GATE };
+	}
+
+	enqueue(pool: PoolSnapshot, session: object): boolean {
+		if (pool.queue === null || this.board.waiting(pool.queue.number) >= pool.queue.size) return false;
+		this.turn = { pool, session, granted: null };
+		const turns = this.board.queues.get(pool.queue.number) ?? [];
+		this.board.queues.set(pool.queue.number, [...turns, this.turn]);
+		return true;
+	}
+
+	claim(): Granted | null {
+		const turn = this.turn;
+		if (turn === null || turn.granted === null) return null;
+		this.held.set('backend', turn.granted.slot);
+		this.forgetTurn(turn);
+		return { pool: turn.pool, backend: turn.granted };
+	}
+
+	leaveQueue(): void {
+		if (this.turn === null) return;
+		if (this.turn.granted !== null) this.board.add(this.turn.granted.slot, -1);
+		this.forgetTurn(this.turn);
+	}
+
+	private forgetTurn(turn: Turn): void {
+		this.turn = null;
+		const number = turn.pool.queue?.number ?? -1;
+		this.board.queues.set(
+			number,
+			(this.board.queues.get(number) ?? []).filter((other) => other !== turn),
+		);
+	}
+
 	releaseAll(): void {
+		this.leaveQueue();
 		for (const kind of [...this.held.keys()]) this.release(kind);
 	}
 }

@@ -1,15 +1,23 @@
 import { monotonicClock } from '../../src/clock.ts';
 import { type AccessLine, accessLine } from '../../src/control/access-line.ts';
 import { AddressBook } from '../../src/control/addresses.ts';
+import { BucketKeeper } from '../../src/control/bucket-keeper.ts';
 import { compileSnapshot } from '../../src/control/config/compile.ts';
 import { parseConfigObject } from '../../src/control/config/load.ts';
 import type { Config, ConfigInput } from '../../src/control/config/schema.ts';
 import { countriesOf } from '../../src/control/geo/continents.ts';
+import { HealthKeeper } from '../../src/control/health-keeper.ts';
+import { Log } from '../../src/control/log.ts';
+import { afterTimeout } from '../../src/control/probe-schedule.ts';
+import { TcpProbes } from '../../src/control/probes.ts';
+import { KEEP_MS, QueueKeeper } from '../../src/control/queue-keeper.ts';
+import { everyInterval } from '../../src/control/resolve.ts';
 import type { LogEvent } from '../../src/core/record.ts';
 import type { SlotRef, Snapshot } from '../../src/core/snapshot.ts';
 import { NS_PER_MS } from '../../src/core/units.ts';
 import type { Engine, EngineFactory } from '../../src/engine/engine.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
+import { WorkerQueues } from '../../src/policy/worker-queues.ts';
 import { makeWorld } from '../../src/policy/world.ts';
 import { seededRng } from '../../src/rng.ts';
 import type { SessionContext } from '../../src/session/context.ts';
@@ -20,6 +28,7 @@ import { SlotRegistry } from '../../src/shared/registry.ts';
 import { Repair } from '../../src/shared/repair.ts';
 import { WorkerBoard } from '../../src/shared/worker-board.ts';
 import type { Assembly } from './harness.ts';
+import { withoutHealth } from './without-health.ts';
 
 /** One worker in the test's own thread: a chosen engine under real sessions and a real scoreboard. */
 export class InProcess implements Assembly {
@@ -28,9 +37,15 @@ export class InProcess implements Assembly {
 	readonly engine: Engine<Session>;
 	readonly #registry = new SlotRegistry({ workers: 1, seed: 1 });
 	readonly #board = new WorkerBoard(this.#registry.memory, 0);
+	readonly #buckets = new BucketKeeper(this.#registry.scoreboard);
 	readonly #book = new AddressBook();
 	readonly #clock = monotonicClock();
 	readonly #idle = Promise.withResolvers<void>();
+	readonly #keeper = new QueueKeeper(this.#registry.scoreboard, () => this.#wake());
+	readonly #queues = new WorkerQueues(this.#board, () => this.#wake());
+	readonly #keeping = setInterval(() => this.#keeper.tick(this.#clock.nowNs()), KEEP_MS);
+	readonly #probes = new TcpProbes();
+	readonly #health: HealthKeeper;
 	#context: SessionContext | null = null;
 	#rng = seededRng(1);
 	#snapshots = 0;
@@ -42,6 +57,13 @@ export class InProcess implements Assembly {
 	}
 
 	private constructor(create: EngineFactory) {
+		this.#health = new HealthKeeper({
+			board: this.#registry.scoreboard,
+			log: new Log({ output: null, onLog: (event) => this.events.push(event), onRecord: null }, 'debug'),
+			clock: this.#clock,
+			schedule: { probe: this.#probes.probe, after: afterTimeout, rng: seededRng(1) },
+			every: everyInterval,
+		});
 		this.engine = create<Session>({
 			worker: 0,
 			workers: 1,
@@ -58,7 +80,7 @@ export class InProcess implements Assembly {
 	}
 
 	reload(config: ConfigInput): Promise<void> {
-		return this.#apply(parseConfigObject(config));
+		return this.#apply(parseConfigObject(withoutHealth(config)));
 	}
 
 	async stop(drainMs: number): Promise<void> {
@@ -66,6 +88,9 @@ export class InProcess implements Assembly {
 		this.engine.stopAccepting();
 		this.engine.broadcast({ type: 'drain', untilNs, outcome: 'shutdown' });
 		await this.#idle.promise;
+		clearInterval(this.#keeping);
+		this.#health.stop();
+		this.#probes.close();
 		this.engine.destroy();
 	}
 
@@ -74,6 +99,12 @@ export class InProcess implements Assembly {
 			throw new Error('planted');
 		};
 	};
+
+	#wake(): void {
+		setImmediate(() => {
+			this.#queues.lookAfter((session) => this.engine.tell(session, { type: 'grant' }), this.#clock.nowNs());
+		});
+	}
 
 	isZero(): boolean {
 		return new Repair(this.#registry.scoreboard).isZero();
@@ -86,6 +117,7 @@ export class InProcess implements Assembly {
 			id: this.#snapshots,
 			slots: {
 				claim: (kind, name, address) => this.#registry.claim(kind, name, address),
+				queue: (key) => this.#registry.queue(key),
 				clientTable: (key, size, rates) => this.#registry.clientTable(key, size, rates.length),
 			},
 			resolved: new Map(),
@@ -94,6 +126,10 @@ export class InProcess implements Assembly {
 			defaultMaxConnections: 10_000,
 		});
 		this.#board.scoreboard.attach(this.#registry.memory);
+		this.#health.apply(snapshot);
+		this.#keeper.apply(snapshot);
+		this.#queues.apply(snapshot);
+		this.#buckets.applyTerms(snapshot, this.#clock.nowNs());
 		this.#context = this.#contextFor(snapshot);
 		const failures = await this.engine.apply(snapshot);
 		if (failures.length > 0) throw new Error(failures.join('\n'));
@@ -126,9 +162,13 @@ export class InProcess implements Assembly {
 				access: (record) => this.records.push(accessLine(record)),
 				log: (event) => this.events.push(event),
 			},
-			tally: { connect: () => {}, earlyReset: () => {}, ended: () => {} },
+			tally: {
+				connect: (slot, ok) => this.#board.add(slot, ok ? 'connects' : 'connectFailures', 1),
+				earlyReset: (slot) => this.#board.add(slot, 'earlyResets', 1),
+				ended: () => {},
+			},
 			held: new HeldClients(snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY, 1, evict),
-			openDesk: () => new Holdings(this.#board),
+			openDesk: () => new Holdings(this.#board, this.#queues),
 		};
 	}
 

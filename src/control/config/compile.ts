@@ -4,6 +4,7 @@ import type {
 	BackendSnapshot,
 	BindSnapshot,
 	ListenerSnapshot,
+	PoolQueueSnapshot,
 	PoolSnapshot,
 	RateLimit,
 	RegionSnapshot,
@@ -11,7 +12,16 @@ import type {
 	Snapshot,
 } from '../../core/snapshot.ts';
 import type { Continent } from '../geo/continents.ts';
-import { compileAccess, compileGeo, compileMatch, compilePerClient, type Lookups } from './compile-rules.ts';
+import {
+	compileAccess,
+	compileClients,
+	compileGeo,
+	compileHealth,
+	compileListenerShaping,
+	compileMatch,
+	compileShaped,
+	type Lookups,
+} from './compile-rules.ts';
 import type { BackendConfig, Config, ListenerConfig, PoolConfig } from './schema.ts';
 
 export type SlotKind = 'process' | 'listener' | 'region' | 'pool' | 'backend';
@@ -19,6 +29,8 @@ export type SlotKind = 'process' | 'listener' | 'region' | 'pool' | 'backend';
 /** Where a snapshot's places on the scoreboard come from. The same kind, name and address keep their place. */
 export interface SlotSource {
 	claim(kind: SlotKind, name: string, address: string): SlotRef;
+	/** The number of a pool's queue; kept while the key stays. */
+	queue(key: string): number;
 	/** The number of a listener's client table; kept while key, size and number of rates stay. */
 	clientTable(key: string, size: number, rates: readonly RateLimit[]): number;
 }
@@ -102,6 +114,7 @@ function compileRegions(config: Config, slots: SlotSource): RegionSnapshot[] {
 		slot: slots.claim('region', name, ''),
 		maxConnections: region.maxConnections ?? null,
 		rates: region.rate,
+		shaping: compileShaped(region),
 	}));
 }
 
@@ -136,7 +149,8 @@ function compileListener(
 		rates: listener.rate,
 		binds,
 		access: listener.access === undefined ? null : compileAccess(listener.access, lookups),
-		perClient: listener.perClient === undefined ? null : compilePerClient(listener.name, listener.perClient, slots),
+		perClient: compileClients(listener, slots),
+		shaping: compileListenerShaping(listener.shaping),
 		timeouts: {
 			idleMs: timeouts.idle,
 			halfCloseMs: timeouts.halfClose,
@@ -161,10 +175,22 @@ function compilePool(pool: PoolConfig, index: number, input: CompileInput): Pool
 		connectTimeoutMs: pool.connectTimeout,
 		sourceAddress: pool.sourceAddress ?? null,
 		retries: { attempts: retries.attempts, backoffMs: retries.backoff, maxBackoffMs: retries.maxBackoff },
+		queue: pool.queue === undefined ? null : compileQueue(pool.name, pool.queue, input.slots),
+		health: compileHealth(pool.health),
+		panicBelow: pool.panicBelow,
+		shaping: compileShaped(pool),
 		backends: pool.backends
 			.flatMap((backend) => placesOf(backend, input.resolved))
 			.map((place, at) => compileBackend(pool.name, place, at, input.slots)),
 	};
+}
+
+function compileQueue(
+	pool: string,
+	{ size, timeout, first }: NonNullable<PoolConfig['queue']>,
+	slots: SlotSource,
+): PoolQueueSnapshot {
+	return { number: slots.queue(pool), size, timeoutMs: timeout, first };
 }
 
 interface BackendPlace {
@@ -200,6 +226,7 @@ function compileBackend(pool: string, place: BackendPlace, index: number, slots:
 		target,
 		weight: backend.weight,
 		backup: backend.backup,
+		shaping: compileShaped(backend),
 	};
 }
 

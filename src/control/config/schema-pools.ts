@@ -1,6 +1,20 @@
 import * as z from 'zod';
 import { BALANCE_ALGORITHMS } from '../../core/snapshot.ts';
-import { about, backendAddress, count, duration, ipAddress, maxConnections, name, rates, section } from './fields.ts';
+import { MAX_QUEUE_SIZE } from '../../shared/queue-layout.ts';
+import {
+	about,
+	backendAddress,
+	count,
+	duration,
+	ipAddress,
+	maxConnections,
+	name,
+	rates,
+	section,
+	share,
+} from './fields.ts';
+import { bucket } from './fields-shaping.ts';
+import { health } from './schema-health.ts';
 
 const ALGORITHMS =
 	'`round-robin` (smooth, weighted), `least-connections` (weighted), `random` (the less busy of two), `first` (in file order) or `ip-hash` (the same client, the same backend).';
@@ -27,6 +41,21 @@ const retries = section({
 		.meta(about('The longest wait between tries.', '1s')),
 });
 
+const queue = section({
+	size: count(1, MAX_QUEUE_SIZE).meta(
+		about('How many may wait at once; who comes then is refused with `pool-full`.', 200),
+	),
+	timeout: duration({ atLeast: 1, atMost: 86_400_000 })
+		.prefault('5s')
+		.meta(about('How long a client waits at most; then it is refused with `queue-timeout`.', '10s')),
+	first: z
+		.boolean()
+		.default(false)
+		.meta(
+			about('Wait here before going to the next pool of the route. `false`: wait only when no pool has room.', true),
+		),
+});
+
 const backend = section({
 	name: name()
 		.optional()
@@ -42,6 +71,8 @@ const backend = section({
 		.optional()
 		.meta(about('Sessions on it at once, all workers together; exact.', 500, 'no cap')),
 	rate: rates().meta(about('New sessions on it; of a list, all must hold.', '100/s', 'no limit')),
+	upload: bucket().meta(about('What clients may send to it, all together.', '100Mbit/s', 'unlimited')),
+	download: bucket().meta(about('What it may send to clients, all together.', '400Mbit/s', 'unlimited')),
 	backup: z
 		.boolean()
 		.default(false)
@@ -54,6 +85,15 @@ export const pool = section({
 		about(`How a backend is chosen, by name or as \`{ algorithm: NAME }\`: ${ALGORITHMS}`, 'least-connections'),
 	),
 	retries: retries.prefault({}).meta(about('What happens when a backend cannot be reached.', { attempts: 1 })),
+	queue: queue
+		.optional()
+		.meta(
+			about(
+				'Clients wait here while every backend is full, and get the places that become free, oldest first, whichever worker they came to.',
+				{ size: 200, timeout: '5s' },
+				'no queue: refused, or on to the next pool',
+			),
+		),
 	connectTimeout: duration({ atLeast: 1, atMost: 600_000 })
 		.prefault('5s')
 		.meta(about('How long a connect to a backend may take.', '2s')),
@@ -63,6 +103,24 @@ export const pool = section({
 	resolve: duration({ atLeast: 1_000, atMost: 86_400_000 })
 		.prefault('30s')
 		.meta(about('How often host names of backends are looked up again.', '5m')),
+	health: health.prefault({}).meta(
+		about('When a backend gets no new sessions because it is broken. Sessions that it has go on.', {
+			active: { interval: '2s' },
+			passive: 'off',
+		}),
+	),
+	panicBelow: share()
+		.default(0)
+		.meta(
+			about(
+				'When every pool of a route is down and less than this share of this one (of its backends with a weight) is not, health is ignored: better a try than none. 0: never.',
+				0.3,
+			),
+		),
+	upload: bucket().meta(about('What clients may send to the pool, all together.', '1Gbit/s', 'unlimited')),
+	download: bucket().meta(
+		about('What the pool may send to clients, all together.', { rate: '4Gbit/s', burst: '8MiB' }, 'unlimited'),
+	),
 	backends: z
 		.array(backend)
 		.min(1)

@@ -10,6 +10,7 @@ import { canReusePort, systemBacklog } from '../platform.ts';
 import { Closer } from './closing.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
+import { LaneTimer } from './lane-timer.ts';
 import { NodeListener } from './listener.ts';
 import { tcpEnds, UNIX_ENDS } from './peer-address.ts';
 import { withKeepAlive } from './upstream.ts';
@@ -26,6 +27,7 @@ export function createNodeEngine<S extends EngineSession>(options: EngineOptions
 
 class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	readonly closer: Closer;
+	readonly laneTimer: LaneTimer;
 	readonly #options: EngineOptions<S>;
 	readonly #driver: Driver<S>;
 	readonly #timer: DeadlineTimer;
@@ -49,6 +51,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 			onSessionOver: (session) => this.#sessionOver(session),
 			wakeAt: (deadlineNs) => this.#timer.wakeAt(deadlineNs),
 		});
+		this.laneTimer = new LaneTimer(() => this.nowNs());
 		this.closer = new Closer(
 			() => this.nowNs() / NS_PER_MS,
 			() => this.#checkIdle(),
@@ -143,6 +146,10 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		return this.#driver.sessions();
 	}
 
+	tell(session: object, event: SessionEvent): void {
+		this.#connections.get(session as S)?.report(event);
+	}
+
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void {
 		this.#driver.broadcast(event, which);
 	}
@@ -169,5 +176,6 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		this.#connections.clear();
 		this.closer.destroy();
 		this.#timer.clear();
+		this.laneTimer.clear();
 	}
 }

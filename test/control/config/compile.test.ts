@@ -18,10 +18,16 @@ import { lookupNetwork } from '../../../src/policy/network-table.ts';
 class FakeSlots implements SlotSource {
 	readonly claims: string[] = [];
 	readonly tables: string[] = [];
+	readonly queues: string[] = [];
 
 	claim(kind: string, name: string, address: string): SlotRef {
 		this.claims.push(`${kind} ${name}${address === '' ? '' : ` @ ${address}`}`);
 		return { index: this.claims.length - 1, generation: 1 };
+	}
+
+	queue(key: string): number {
+		this.queues.push(key);
+		return this.queues.length - 1;
 	}
 
 	clientTable(key: string, size: number, rates: readonly unknown[]): number {
