@@ -37,9 +37,9 @@ export class SluiceProcess {
 	constructor(
 		t: Teardown,
 		args: readonly string[],
-		options: { readonly read?: boolean; readonly entry?: string } = {},
+		options: { readonly read?: boolean; readonly entry?: string; readonly flags?: readonly string[] } = {},
 	) {
-		const [command, all] = clean(process.execPath, options.entry ?? ENTRY, ...args);
+		const [command, all] = clean(process.execPath, ...(options.flags ?? []), options.entry ?? ENTRY, ...args);
 		this.child = spawn(command, all, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
 		t.teardown(() => this.child.kill('SIGKILL'));
 		if (options.read ?? true) this.read();
@@ -84,7 +84,9 @@ export class SluiceProcess {
 			const found = look();
 			if (found !== undefined) return found;
 			if (this.child.exitCode !== null || this.child.signalCode !== null) {
-				throw new Error(`sluice ended (${this.child.exitCode}) without it:\n${this.stdout}\n${this.stderr}`);
+				throw new Error(
+					`sluice ended (${this.child.exitCode}) without it:\n${this.stdout.slice(-4_000)}\n${this.stderr}`,
+				);
 			}
 			await new Promise<void>((resolve) => this.watchers.add(resolve));
 		}

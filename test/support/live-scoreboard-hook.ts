@@ -1,0 +1,69 @@
+/**
+ * Loaded by `--import` into a real `sluice run` process, on its main thread and its workers: answers SIGUSR2
+ * with one JSON line on standard output that tells, after a garbage collection on every thread, what the
+ * shared scoreboard holds. The product knows nothing of it: a worker's `workerData` names the shared memory.
+ */
+import { BroadcastChannel, isMainThread, workerData } from 'node:worker_threads';
+import type { WorkerStart } from '../../src/core/messages.ts';
+import { SLOTS_PER_PAGE, TOTAL_INDEX, totalsBase } from '../../src/shared/layout.ts';
+import { Repair } from '../../src/shared/repair.ts';
+import { Scoreboard } from '../../src/shared/scoreboard.ts';
+import type { LiveLook } from './live-scoreboard.ts';
+
+interface Question {
+	readonly ask: number;
+}
+
+interface Answer {
+	readonly turn: number;
+	readonly workers: number;
+	readonly look: Pick<LiveLook, 'zero' | 'faults' | 'sessions'>;
+}
+
+const channel = new BroadcastChannel('live-scoreboard');
+channel.unref();
+
+if (isMainThread) answerSignals();
+else answerQuestions(workerData as WorkerStart);
+
+function answerSignals(): void {
+	let turn = 0;
+	let answers: Answer[] = [];
+	process.on('SIGUSR2', () => {
+		turn += 1;
+		answers = [];
+		channel.postMessage({ ask: turn } satisfies Question);
+	});
+	channel.onmessage = (event) => {
+		const answer = (event as unknown as { data: Answer }).data;
+		if (answer.turn !== turn) return;
+		answers.push(answer);
+		if (answers.length < answer.workers) return;
+		globalThis.gc?.();
+		const look: LiveLook = { msg: 'live', turn, rssBytes: process.memoryUsage.rss(), ...answer.look };
+		process.stdout.write(`${JSON.stringify(look)}\n`);
+	};
+}
+
+function answerQuestions({ workers, memory }: WorkerStart): void {
+	const scoreboard = new Scoreboard(memory);
+	const repair = new Repair(scoreboard);
+	channel.onmessage = (event) => {
+		const { ask } = (event as unknown as { data: Partial<Question> }).data;
+		// Everyone on the channel hears the other workers' answers, too.
+		if (ask === undefined) return;
+		globalThis.gc?.();
+		const look = { zero: repair.isZero(), faults: repair.audit(), sessions: sessionsBySlot(scoreboard, workers) };
+		channel.postMessage({ turn: ask, workers, look } satisfies Answer);
+	};
+}
+
+/** Of each slot that any session ended at: how many, by worker. */
+function sessionsBySlot(scoreboard: Scoreboard, workers: number): number[][] {
+	const slots = scoreboard.pages.flatMap(({ totals }) =>
+		Array.from({ length: SLOTS_PER_PAGE }, (_, slot) =>
+			Array.from({ length: workers }, (_, worker) => totals[totalsBase(worker, slot) + TOTAL_INDEX.sessions] ?? 0),
+		),
+	);
+	return slots.filter((byWorker) => byWorker.some((count) => count > 0));
+}

@@ -1,0 +1,67 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ConfigInput } from '../../src/control/config/schema.ts';
+import { configFile, type LogLine, SluiceProcess } from './sluice-process.ts';
+
+const HOOK = fileURLToPath(new URL('./live-scoreboard-hook.ts', import.meta.url));
+
+/** What a running process holds, seen from inside after a garbage collection on each of its threads. */
+export interface LiveLook {
+	readonly msg: 'live';
+	readonly turn: number;
+	/** Nothing is held on the scoreboard. */
+	readonly zero: boolean;
+	/** Counts that do not equal their shares. */
+	readonly faults: readonly string[];
+	/** Of each place (listener, pool, backend) that any session ended at: how many, by worker. */
+	readonly sessions: readonly (readonly number[])[];
+	readonly rssBytes: number;
+}
+
+interface Teardown {
+	teardown(end: () => void): void;
+}
+
+/** A real `sluice run` process that can be looked into while it runs. */
+export class LiveSluice {
+	readonly run: SluiceProcess;
+	private turn = 0;
+
+	constructor(t: Teardown, config: ConfigInput) {
+		const { path } = configFile(t, config);
+		this.run = new SluiceProcess(t, ['run', '-c', path], { flags: ['--expose-gc', '--import', HOOK] });
+	}
+
+	port(listener: string): Promise<number> {
+		return this.run.port(listener);
+	}
+
+	/** Open descriptors now. */
+	get descriptors(): number {
+		return readdirSync(`/proc/${this.run.child.pid}/fd`).length;
+	}
+
+	async look(): Promise<LiveLook> {
+		this.turn += 1;
+		const { turn } = this;
+		this.run.kill('SIGUSR2');
+		return (await this.run.line('live', (line) => line.turn === turn)) as LogLine & LiveLook;
+	}
+
+	/** The first look that finds nothing held and no more descriptors open than so many; waits for it. */
+	async atRest(descriptors = Number.POSITIVE_INFINITY): Promise<LiveLook> {
+		for (;;) {
+			const look = this.descriptors <= descriptors ? await this.look() : null;
+			if (look?.zero && this.descriptors <= descriptors) return look;
+			await new Promise((resolve) => setTimeout(resolve, 20));
+		}
+	}
+
+	/** Ends it in good order and answers all access records. */
+	async records(): Promise<readonly LogLine[]> {
+		this.run.kill('SIGTERM');
+		const { code, stderr } = await this.run.finished;
+		if (code !== 0 || stderr !== '') throw new Error(`sluice ended with ${code}: ${stderr}`);
+		return this.run.lines.filter((line) => line.msg === 'session');
+	}
+}
