@@ -22,13 +22,24 @@ export interface BenchMeter {
 	uploadBytes: number;
 	downloadBytes: number;
 	lastByteNs: number;
+	throttledNs: number;
+	throttledSinceNs: number;
 }
+
+export const newMeter = (): BenchMeter => ({
+	uploadBytes: 0,
+	downloadBytes: 0,
+	lastByteNs: 0,
+	throttledNs: 0,
+	throttledSinceNs: 0,
+});
 
 /** One worker's surroundings without sockets: time moves when a test says so, chance is a constant. */
 export class SessionBench {
 	readonly board = new FakeBoard();
 	readonly records: AccessRecord[] = [];
 	readonly connects: { slot: SlotRef; ok: boolean }[] = [];
+	readonly earlyResets: SlotRef[] = [];
 	readonly evicted: object[] = [];
 	readonly context: SessionContext & { world: World };
 	nowNs = 1_000 * NS_PER_MS;
@@ -39,7 +50,11 @@ export class SessionBench {
 			world: makeWorld(snapshot, { live: this.board, geo, rng: () => 0.5 }),
 			clock: { wallMs: () => 42 },
 			records: { access: (record) => void this.records.push(record), log: () => {} },
-			tally: { connect: (slot, ok) => void this.connects.push({ slot, ok }), ended: () => {} },
+			tally: {
+				connect: (slot, ok) => void this.connects.push({ slot, ok }),
+				earlyReset: (slot) => void this.earlyResets.push(slot),
+				ended: () => {},
+			},
 			held: new HeldClients(heldCap, 1, (session) => void this.evicted.push(session)),
 			openDesk: () => new FakeDesk(this.board),
 		};
@@ -56,7 +71,7 @@ export class SessionBench {
 
 /** A session with its meter; `send` answers the actions in short words. */
 export class BenchSession {
-	readonly meter: BenchMeter = { uploadBytes: 0, downloadBytes: 0, lastByteNs: 0 };
+	readonly meter: BenchMeter = newMeter();
 	readonly session: Session;
 	private readonly bench: SessionBench;
 

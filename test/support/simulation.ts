@@ -11,7 +11,7 @@ import { Session } from '../../src/session/session.ts';
 import { Holdings } from '../../src/shared/holdings.ts';
 import { WorkerBoard } from '../../src/shared/worker-board.ts';
 import { Agenda } from './agenda.ts';
-import type { BenchMeter } from './session-bench.ts';
+import { type BenchMeter, newMeter } from './session-bench.ts';
 import type { SimulatedHouse } from './simulated-house.ts';
 
 /** How a simulated backend treats a connect just now. */
@@ -139,7 +139,7 @@ export class Simulation {
 				access: ({ outcome }) => void this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1),
 				log: () => {},
 			},
-			tally: { connect: () => {}, ended: () => {} },
+			tally: { connect: () => {}, earlyReset: () => {}, ended: () => {} },
 			held: new HeldClients(snapshot.process.maxConnections ?? 1000, this.options.workers, evict),
 			openDesk: () => this.options.desk?.(board) ?? new Holdings(board),
 		};
@@ -223,7 +223,7 @@ export class Simulation {
 /** The simulated engine's part for one session: sockets that behave as chance has it. */
 class Connection {
 	readonly session: Session;
-	private readonly meter: BenchMeter = { uploadBytes: 0, downloadBytes: 0, lastByteNs: 0 };
+	private readonly meter: BenchMeter = newMeter();
 	private readonly simulation: Simulation;
 	private readonly worker: SimWorker;
 	private readonly number: number;

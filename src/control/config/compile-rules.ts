@@ -1,15 +1,20 @@
 import type {
 	AccessList,
 	AccessRules,
+	BucketLimit,
 	GeoSnapshot,
+	ListenerShaping,
 	NetworkTable,
 	PerClientLimits,
+	PoolHealth,
 	RouteMatch,
+	Shaped,
 } from '../../core/snapshot.ts';
 import { buildNetworkTable } from '../../policy/network-table.ts';
 import type { Continent } from '../geo/continents.ts';
 import type { SlotSource } from './compile.ts';
-import type { Config, ListenerConfig, RegionConfig, RouteConfig } from './schema.ts';
+import type { Config, ListenerConfig, PoolConfig, RegionConfig, RouteConfig } from './schema.ts';
+import { perClient } from './schema-listeners.ts';
 
 /** Places in the snapshot's lists, by name. */
 export interface Lookups {
@@ -62,7 +67,34 @@ function conditions(lists: NonNullable<AccessConfig['allow']>, lookups: Lookups)
 const table = (networks: readonly string[] | undefined): NetworkTable | null =>
 	networks === undefined ? null : buildNetworkTable(networks);
 
-export function compilePerClient(
+/** A bucket left out is unlimited. */
+export const compileShaped = ({ upload, download }: BucketPair): Shaped => ({
+	upload: upload ?? null,
+	download: download ?? null,
+});
+
+interface BucketPair {
+	readonly upload?: BucketLimit | undefined;
+	readonly download?: BucketLimit | undefined;
+}
+
+export function compileListenerShaping({ upload, download }: ListenerConfig['shaping']): ListenerShaping {
+	const of = (level: 'listener' | 'client' | 'connection'): Shaped =>
+		compileShaped({ upload: upload[level], download: download[level] });
+	return { listener: of('listener'), client: of('client'), connection: of('connection') };
+}
+
+/** Clients also have a table when they have buckets alone. */
+export function compileClients(listener: ListenerConfig, slots: SlotSource): PerClientLimits | null {
+	const { upload, download } = listener.shaping;
+	const shaped = upload.client !== undefined || download.client !== undefined;
+	if (listener.perClient === undefined && !shaped) return null;
+	return compilePerClient(listener.name, listener.perClient ?? NO_CLIENT_LIMITS, slots);
+}
+
+const NO_CLIENT_LIMITS = perClient.parse({});
+
+function compilePerClient(
 	listener: string,
 	limits: NonNullable<ListenerConfig['perClient']>,
 	slots: SlotSource,
@@ -76,5 +108,29 @@ export function compilePerClient(
 		holdForMs: limits.holdFor,
 		tableSize: limits.tableSize,
 		table: slots.clientTable(listener, limits.tableSize, limits.rate),
+	};
+}
+
+export function compileHealth({ active, passive }: PoolConfig['health']): PoolHealth {
+	return {
+		active:
+			active === 'off'
+				? null
+				: {
+						intervalMs: active.interval,
+						timeoutMs: active.timeout,
+						rise: active.rise,
+						fall: active.fall,
+						port: active.port ?? null,
+					},
+		passive:
+			passive === 'off'
+				? null
+				: {
+						failures: passive.failures,
+						withinMs: passive.within,
+						ejectMs: passive.eject,
+						maxEjected: passive.maxEjected,
+					},
 	};
 }

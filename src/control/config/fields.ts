@@ -54,7 +54,7 @@ interface TextForm<T> {
 }
 
 /** Text in a form of its own. A number where text is due is read as text, so that the message names the unit. */
-function textForm<T>({ unit, expected, parse, pattern }: TextForm<T>) {
+export function textForm<T>({ unit, expected, parse, pattern }: TextForm<T>) {
 	const notText = (input: unknown): string => {
 		if (typeof input !== 'number') return kindFault(expected, input);
 		const result = parse(String(input));
@@ -169,6 +169,9 @@ export const name = () =>
 	});
 
 export const count = (least: number, most: number) => z.int().min(least).max(most);
+
+/** A part of a whole, as a fraction. */
+export const share = () => z.number().min(0).max(1).meta({ unit: 'share, 0 to 1' });
 
 export const maxConnections = () => count(1, MAX_CONNECTIONS);
 

@@ -10,6 +10,17 @@ const UNITS = [
 		'`100/s`, `5/10s`, `10/1m`',
 	],
 	[
+		'bandwidth',
+		'a number and `bit/s`, `kbit/s`, `Mbit/s`, `Gbit/s`, or a size and `/s`; 8kbit/s to 100Gbit/s',
+		'`10Mbit/s`, `4MiB/s`',
+	],
+	['size', 'a number and `B`, `kB`, `MB`, `GB`, `KiB`, `MiB` or `GiB`', '`256KiB`'],
+	[
+		'bucket',
+		'a bandwidth, or `{ rate: BANDWIDTH, burst: SIZE }`. The burst is what an idle bucket saves up and lets pass at once, 1KiB to what the rate moves in 5 minutes. Left out, it is what the rate moves in 100 ms but at least 64KiB, and under 1Mbit/s what it moves in 500 ms',
+		'`10Mbit/s`, `{ rate: 10Mbit/s, burst: 256KiB }`',
+	],
+	[
 		'address',
 		'`host:port`, `[v6]:port` or `unix:/path`; a relative path is relative to the file',
 		'`10.1.0.1:7000`, `"[2001:db8::1]:7000"`',
@@ -49,6 +60,16 @@ export const SIZING_NOTES = `## How large a pool may be
   not exactly, the least busy.
 - \`round-robin\`, \`random\` and \`first\` have no such bound.
 - Caps and rates are exact over all workers, with any algorithm and size.`;
+
+export const SHAPING_NOTES = `## How buckets work together
+
+- A byte passes when every bucket of its direction lets it: the connection's, the client's, the backend's, the pool's, the
+  region's and the listener's. What any of them holds back is not read, so the sender is slowed down, not buffered.
+- Sessions that share a bucket share it equally, on one worker or several; what one does not use the others get.
+- In any time T a bucket lets pass at most rate x T + burst and one portion more (10 ms of the rate, at least 512 bytes).
+- A changed limit reaches live sessions within a second of the reload.
+- Clients have buckets per listener, in the table of \`perClient\`, whose \`prefix\` says what one client is. Clients of a unix
+  socket have none: they have no address.`;
 
 export const NODE_ENGINE_LIMITS = `## What the node engine cannot do
 

@@ -1,12 +1,12 @@
 import { stringify } from 'yaml';
 import { type SchemaNode, schemaTree } from './json-schema.ts';
 import { markdownTable } from './markdown-table.ts';
-import { NODE_ENGINE_LIMITS, REFERENCE_INTRODUCTION, SIZING_NOTES } from './reference-texts.ts';
+import { NODE_ENGINE_LIMITS, REFERENCE_INTRODUCTION, SHAPING_NOTES, SIZING_NOTES } from './reference-texts.ts';
 
 /** `config/REFERENCE.md`, whole: a table for each section of the file, then what tables cannot say. */
 export function renderReference(): string {
 	const sections = sectionsOf('', schemaTree()).map(renderSection);
-	return `${[REFERENCE_INTRODUCTION, ...sections, SIZING_NOTES, NODE_ENGINE_LIMITS].join('\n\n')}\n`;
+	return `${[REFERENCE_INTRODUCTION, ...sections, SIZING_NOTES, SHAPING_NOTES, NODE_ENGINE_LIMITS].join('\n\n')}\n`;
 }
 
 /** Every key with its full name, e.g. `listeners[].routes[].to` and `geo.regions.NAME.countries`. */
@@ -32,7 +32,8 @@ function sectionsOf(path: string, node: SchemaNode): Section[] {
 	const items = node.items === undefined ? [] : sectionsOf(`${path}[]`, node.items);
 	const named =
 		typeof node.additionalProperties === 'object' ? sectionsOf(`${path}.NAME`, node.additionalProperties) : [];
-	const forms = (node.anyOf ?? []).flatMap((form) => sectionsOf(path, form));
+	// Of what has a unit, the table of units tells the forms.
+	const forms = node.unit === undefined ? (node.anyOf ?? []).flatMap((form) => sectionsOf(path, form)) : [];
 	return [...self, ...below, ...items, ...named, ...forms];
 }
 

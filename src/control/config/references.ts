@@ -67,7 +67,7 @@ function checkListener(listener: Readonly<Record<string, unknown>>, at: Path, kn
 			missing(record(access[key]).regions, 'region', known.regions, [...at, 'access', key, 'regions']),
 		),
 		...checkAllow(access.allow, [...at, 'access', 'allow']),
-		...checkPerClient(listener.perClient, [...at, 'perClient']),
+		...checkPerClient(listener, [...at, 'perClient']),
 		...list(listener.routes).flatMap((value, i) => checkRoute(record(value), [...at, 'routes', i], known)),
 	];
 }
@@ -78,9 +78,12 @@ function checkAllow(allow: unknown, at: Path): Finding[] {
 	return [{ path: at, message: 'lets nobody in: name networks, countries or regions, or leave it out', onKey: true }];
 }
 
-function checkPerClient(value: unknown, at: Path): Finding[] {
-	const limits = record(value);
-	if (!isRecord(value) || limits.maxConnections !== undefined || limits.rate !== undefined) return [];
+/** Its prefix and table size also serve the buckets of clients. */
+function checkPerClient({ perClient, shaping }: Readonly<Record<string, unknown>>, at: Path): Finding[] {
+	const limits = record(perClient);
+	if (!isRecord(perClient) || limits.maxConnections !== undefined || limits.rate !== undefined) return [];
+	const { upload, download } = record(shaping);
+	if (record(upload).client !== undefined || record(download).client !== undefined) return [];
 	return [{ path: at, message: 'limits nothing: give maxConnections or rate, or leave it out', onKey: true }];
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { CONTINENTS } from '../geo/continents.ts';
 import { about, country, maxConnections, network, REGION_NAME_PATTERN, rates, section } from './fields.ts';
+import { bucket } from './fields-shaping.ts';
 
 const region = section({
 	countries: z
@@ -15,6 +16,8 @@ const region = section({
 		.optional()
 		.meta(about('Sessions of clients of this region at once, over all listeners.', 5_000, 'no cap')),
 	rate: rates().meta(about('New connections from this region; of a list, all must hold.', '200/s', 'no limit')),
+	upload: bucket().meta(about('What all clients of this region may send.', '1Gbit/s', 'unlimited')),
+	download: bucket().meta(about('What may be sent to all clients of this region.', '2Gbit/s', 'unlimited')),
 });
 
 const override = section({

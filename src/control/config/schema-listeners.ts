@@ -13,6 +13,7 @@ import {
 	rates,
 	section,
 } from './fields.ts';
+import { bucket } from './fields-shaping.ts';
 
 const HOLD_FOR =
 	'How long `silent` keeps a refused connection unanswered and `tarpit` delays it. Of no effect with `close` and `reset`.';
@@ -56,7 +57,22 @@ const access = section({
 	holdFor: holdFor(),
 });
 
-const perClient = section({
+/** One direction of `shaping`. */
+const shaped = (description: string) =>
+	section({
+		listener: bucket().meta(about('All sessions of this listener together.', '1Gbit/s', 'unlimited')),
+		client: bucket().meta(about('All sessions of one client here together.', '50Mbit/s', 'unlimited')),
+		connection: bucket().meta(about('Each session.', { rate: '10Mbit/s', burst: '256KiB' }, 'unlimited')),
+	})
+		.prefault({})
+		.meta(about(description, { client: '50Mbit/s' }));
+
+const shaping = section({
+	download: shaped('From backends to clients.'),
+	upload: shaped('From clients to backends.'),
+});
+
+export const perClient = section({
 	maxConnections: maxConnections()
 		.optional()
 		.meta(about('Connections that one client may have at once.', 50, 'no cap')),
@@ -153,6 +169,11 @@ export const listener = section({
 		about('What happens above `maxConnections` and `rate`: `refuse` closes at once.', 'refuse'),
 	),
 	perClient: perClient.optional().meta(about('Limits for each client by itself.', { maxConnections: 50 }, 'no limits')),
+	shaping: shaping.prefault({}).meta(
+		about('How fast bytes may pass: token buckets. All that a session belongs to must allow it.', {
+			download: { client: '50Mbit/s' },
+		}),
+	),
 	timeouts: timeouts.prefault({}).meta(about('When a session ends by itself.', { idle: '1h' })),
 	keepAlive: keepAlive.prefault({}).meta(about('TCP keepalive, towards clients and backends.', { idle: '30s' })),
 	routes: z

@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net';
-import type { SessionEvent } from '../../core/session-io.ts';
+import { connectFailureOf } from '../../core/connect-failure.ts';
+import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
 import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapshot.ts';
-import type { Side } from '../../core/units.ts';
-import { connectFailureOf } from '../connect-failure.ts';
+import { otherSide, type Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import type { Closer } from './closing.ts';
+import { Lane, type LaneOwner } from './lane.ts';
+import type { LaneTimer } from './lane-timer.ts';
+import { Meter } from './meter.ts';
 import { type EndOwner, SocketEnd } from './socket-end.ts';
 import { openUpstream } from './upstream.ts';
 
@@ -31,22 +34,25 @@ const FLUSHED: Readonly<Record<Side, SessionEvent>> = {
 /** What a connection borrows from its engine. */
 export interface ConnectionHost {
 	readonly closer: Closer;
+	readonly laneTimer: LaneTimer;
 	nowNs(): number;
 }
 
 /**
  * The two sockets of one session. `waiting`: the client is read into `held`, up to a bound, so that its FIN
- * and RST are seen. `relaying`: each chunk goes to the other side, whose full buffer stops the reader.
- * `flushing`: nothing more is read. `closed`: what still comes is thrown away.
+ * and RST are seen. `relaying`: each chunk takes its lane to the other side. `flushing`: nothing more is read.
+ * `closed`: what still comes is thrown away.
  */
-export class Connection implements Shell, EndOwner {
+export class Connection implements Shell, EndOwner, LaneOwner {
 	/** Where events go; set before the first. */
 	report: (event: SessionEvent) => void = () => {};
-	readonly meter = { uploadBytes: 0, downloadBytes: 0, lastByteNs: 0 };
+	readonly meter = new Meter();
 	readonly #host: ConnectionHost;
 	readonly #keepAlive: KeepAlive;
 	readonly #client: SocketEnd;
 	#backend: SocketEnd | null = null;
+	#upload: Lane | null = null;
+	#download: Lane | null = null;
 	#phase: 'waiting' | 'relaying' | 'flushing' | 'closed' = 'waiting';
 	#held: Buffer[] = [];
 	#heldBytes = 0;
@@ -85,20 +91,31 @@ export class Connection implements Shell, EndOwner {
 		pending?.socket.destroy();
 	}
 
-	relay(): void {
+	relay(gates: RelayGates): void {
 		const backend = this.#backend;
 		if (backend === null) return;
 		this.#phase = 'relaying';
+		const upload = new Lane(this, gates.upload, 'upload', this.#client, backend);
+		this.#upload = upload;
+		this.#download = new Lane(this, gates.download, 'download', backend, this.#client);
 		backend.listen();
 		const held = this.#held;
 		this.#held = [];
 		this.#client.socket.resume();
-		for (const chunk of held) this.#forward(this.#client, backend, chunk);
+		for (const chunk of held) upload.push(chunk);
 	}
 
 	shutdown(side: Side): void {
 		const end = this.#endOf(side);
-		if (end !== null && !end.socket.writableEnded) end.socket.end();
+		const lane = this.#laneTo(side);
+		lane?.endReading();
+		if (end === null || end.socket.writableEnded) return;
+		if (lane !== null && !lane.empty) {
+			lane.finWanted = true;
+			return;
+		}
+		lane?.rest();
+		end.socket.end();
 	}
 
 	flush(side: Side): void {
@@ -106,8 +123,15 @@ export class Connection implements Shell, EndOwner {
 		this.#phase = 'flushing';
 		this.#client.socket.pause();
 		this.#backend?.socket.pause();
+		this.#laneTo(otherSide(side))?.stop();
 		if (end === null) return;
 		end.flushing = true;
+		const lane = this.#laneTo(side);
+		lane?.endReading();
+		if (lane === null || lane.empty) this.#flushNow(end);
+	}
+
+	#flushNow(end: SocketEnd): void {
 		const { socket } = end;
 		if (socket.destroyed || end.finSent || (socket.writableLength === 0 && !socket.writableEnded)) this.#flushed(end);
 		else if (!socket.writableEnded) socket.write('', () => this.#flushed(end));
@@ -116,6 +140,8 @@ export class Connection implements Shell, EndOwner {
 	close(manner: 'fin' | 'reset'): void {
 		this.#phase = 'closed';
 		this.#held = [];
+		this.#upload?.stop();
+		this.#download?.stop();
 		for (const end of [this.#client, this.#backend]) {
 			if (end === null) continue;
 			if (manner === 'reset' || end.socket.connecting) this.#host.closer.reset(end.socket, end.unix);
@@ -127,6 +153,8 @@ export class Connection implements Shell, EndOwner {
 	/** Both sockets at once, without a word. */
 	abandon(): void {
 		this.#phase = 'closed';
+		this.#upload?.stop();
+		this.#download?.stop();
 		this.#client.socket.destroy();
 		this.#backend?.socket.destroy();
 	}
@@ -139,10 +167,7 @@ export class Connection implements Shell, EndOwner {
 
 	received(from: SocketEnd, chunk: Buffer): void {
 		if (this.#phase === 'waiting') this.#hold(chunk);
-		else if (this.#phase === 'relaying') {
-			const to = this.#otherEnd(from);
-			if (to !== null) this.#forward(from, to, chunk);
-		}
+		else if (this.#phase === 'relaying') this.#laneFrom(from)?.push(chunk);
 	}
 
 	ended(end: SocketEnd): void {
@@ -153,7 +178,22 @@ export class Connection implements Shell, EndOwner {
 	}
 
 	drained(end: SocketEnd): void {
-		if (this.#phase === 'relaying') this.#otherEnd(end)?.socket.resume();
+		this.#laneTo(end.side)?.drained();
+	}
+
+	emptied(lane: Lane): void {
+		if (lane.to.flushing && this.#phase === 'flushing') this.#flushNow(lane.to);
+		if (!lane.finWanted) return;
+		lane.finWanted = false;
+		this.shutdown(lane.to.side);
+	}
+
+	get laneTimer(): LaneTimer {
+		return this.#host.laneTimer;
+	}
+
+	nowNs(): number {
+		return this.#host.nowNs();
 	}
 
 	finished(end: SocketEnd): void {
@@ -189,22 +229,13 @@ export class Connection implements Shell, EndOwner {
 		if (this.#heldBytes >= HELD_BYTES) this.#client.socket.pause();
 	}
 
-	#forward(from: SocketEnd, to: SocketEnd, chunk: Buffer): void {
-		const { meter } = this;
-		meter.lastByteNs = this.#host.nowNs();
-		if (from.side === 'client') meter.uploadBytes += chunk.length;
-		else meter.downloadBytes += chunk.length;
-		if (to.socket.writableEnded || to.socket.destroyed) return;
-		if (!to.socket.write(chunk)) from.socket.pause();
-	}
-
 	/** What a stopped reader had already taken from the kernel is still owed to the other side. */
 	#reset(end: SocketEnd): void {
 		if (end.lost) return;
 		end.lost = true;
-		const other = this.#phase === 'relaying' ? this.#otherEnd(end) : null;
-		if (other !== null) {
-			for (let rest = readRest(end.socket); rest !== null; rest = readRest(end.socket)) this.#forward(end, other, rest);
+		const lane = this.#phase === 'relaying' ? this.#laneFrom(end) : null;
+		if (lane !== null) {
+			for (let rest = readRest(end.socket); rest !== null; rest = readRest(end.socket)) lane.push(rest);
 		}
 		this.report(RESET[end.side]);
 	}
@@ -230,8 +261,12 @@ export class Connection implements Shell, EndOwner {
 		return side === 'client' ? this.#client : this.#backend;
 	}
 
-	#otherEnd(end: SocketEnd): SocketEnd | null {
-		return end.side === 'client' ? this.#backend : this.#client;
+	#laneFrom(end: SocketEnd): Lane | null {
+		return end.side === 'client' ? this.#upload : this.#download;
+	}
+
+	#laneTo(side: Side): Lane | null {
+		return side === 'client' ? this.#download : this.#upload;
 	}
 }
 
