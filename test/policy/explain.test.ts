@@ -101,3 +101,28 @@ t.test('the tarpit is told, and that the client is served after it', async (t) =
 	t.match(clients, [{ outcome: null, pool: 'us' }]);
 	t.ok(at(clients, 0).steps.some(({ text }) => text === 'served all the same after 50 ms in the tarpit'));
 });
+
+t.test('who finds every pool full is told of the queue it would wait in, or that it is full', async (t) => {
+	const queue = { number: 0, size: 2, timeoutMs: 5_000, first: false };
+	const spec = { pools: [{ name: 'eu', queue, backends: [{ name: 'eu-1', maxConnections: 1 }] }] };
+	const { clients, spread } = explainIps(['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'], spec);
+	t.match(clients, [
+		{ pool: 'eu', backend: 'eu-1', outcome: null },
+		{ pool: 'eu', backend: null, outcome: null },
+		{ pool: 'eu', backend: null, outcome: null },
+		{ pool: null, outcome: 'pool-full' },
+	]);
+	t.same(
+		clients.slice(1).map(({ steps }) => steps.at(-1)?.text),
+		[
+			'would wait in the queue of pool eu (0 of 2 waiting), up to 5000 ms',
+			'would wait in the queue of pool eu (1 of 2 waiting), up to 5000 ms',
+			'the queue of pool eu is full (2 of 2 waiting)',
+		],
+	);
+	t.ok(
+		clients[2]?.steps.some(({ text }) => text === 'pool eu: 1 of 2 wait in its queue, newcomers join behind'),
+		'and of those who wait already',
+	);
+	t.match(spread[0], { pool: 'eu', backend: null, outcome: null, clients: 2 });
+});

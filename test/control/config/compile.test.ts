@@ -285,6 +285,29 @@ t.test('the keys of a pool are carried over', async (t) => {
 	t.equal(compile({}).pools[0]?.sourceAddress, null);
 });
 
+t.test('a pool has a queue of its own when it asks for one', async (t) => {
+	const slots = new FakeSlots();
+	const snapshot = compile(
+		{
+			pools: [
+				{ name: 'a', backends },
+				{ name: 'b', backends, queue: { size: 200 } },
+				{ name: 'c', backends, queue: { size: 1, timeout: '1m', first: true } },
+			],
+		},
+		{ slots },
+	);
+	t.same(slots.queues, ['b', 'c']);
+	t.same(
+		snapshot.pools.map(({ queue }) => queue),
+		[
+			null,
+			{ number: 0, size: 200, timeoutMs: 5_000, first: false },
+			{ number: 1, size: 1, timeoutMs: 60_000, first: true },
+		],
+	);
+});
+
 t.test('a snapshot survives the way to a worker', async (t) => {
 	const snapshot = compile({ geo: { regions: { eu: { continents: ['europe'] } } } });
 	t.same(structuredClone(snapshot), snapshot);
