@@ -58,6 +58,16 @@ const SCENARIOS: Readonly<Record<Outcome, Scenario>> = {
 		(await backend.accepted()).resetAndDestroy();
 		await client.ending();
 	},
+	'client-left': async ({ t, backend, start, greeted }) => {
+		const balancer = await start(
+			configOf([{ address: backend, maxConnections: 1 }], { pool: { queue: { size: 1, timeout: '1m' } } }),
+		);
+		const first = await greeted(balancer);
+		const second = await dial(t, balancer.address());
+		second.fin();
+		await second.ending();
+		first.fin();
+	},
 	'idle-timeout': timed({ idle: '60ms' }),
 	'half-close-timeout': async ({ t, start, greeted }) => {
 		const mute = await startBackend(t, { onClient: (socket) => socket.resume().write('hi\n') });
@@ -99,6 +109,14 @@ const SCENARIOS: Readonly<Record<Outcome, Scenario>> = {
 		first.fin();
 	},
 	'pool-down': async ({ backend, start, refused }) => refused(await start(configOf([{ address: backend, weight: 0 }]))),
+	'queue-timeout': async ({ backend, start, greeted, refused }) => {
+		const balancer = await start(
+			configOf([{ address: backend, maxConnections: 1 }], { pool: { queue: { size: 1, timeout: '60ms' } } }),
+		);
+		const first = await greeted(balancer);
+		await refused(balancer);
+		first.fin();
+	},
 	'connect-failed': async ({ start, refused }) =>
 		refused(await start(configOf([await refusingAddress()], { pool: noRetries }))),
 	'own-shortage': async ({ startWith, refused }) =>
