@@ -93,7 +93,8 @@ function clientText(listener: string, client: ExplainedClient): string[] {
 }
 
 function verdict({ outcome, manner, pool, backend }: ExplainedClient): string {
-	if (outcome === null) return backend === null ? `waits in the queue of pool ${pool}` : `pool ${pool}, backend ${backend}`;
+	if (outcome === null)
+		return backend === null ? `waits in the queue of pool ${pool}` : `pool ${pool}, backend ${backend}`;
 	return `refused: ${outcome}${manner === null ? '' : ` (${manner})`}`;
 }
 
