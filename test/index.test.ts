@@ -5,7 +5,7 @@ import { EchoClient, echoBackend } from './support/backends.ts';
 const config = (address: string, more: Partial<ConfigInput> = {}): ConfigInput => ({
 	workers: 1,
 	listeners: [{ name: 'game', bind: '127.0.0.1:0', routes: [{ to: ['main'] }] }],
-	pools: [{ name: 'main', backends: [{ address }] }],
+	pools: [{ name: 'main', health: { active: 'off' }, backends: [{ address }] }],
 	...more,
 });
 

@@ -9,6 +9,7 @@ import { createNodeEngine } from '../../src/engine/node/engine.ts';
 import { closeBackends, type Teardown } from './echo.ts';
 import { InProcess } from './harness-in-process.ts';
 import { until } from './peers.ts';
+import { withoutHealth } from './without-health.ts';
 
 /** What a listener, a pool and the rest look like in a file; short forms for tests. */
 export type TestConfig = ConfigInput;
@@ -48,7 +49,8 @@ export const engineTargets = (): readonly Target[] =>
 	[...ENGINES].map(([engine, create]) => ({
 		name: `${engine} engine`,
 		workers: 1,
-		start: async (t, config) => kept(t, new Collected(await InProcess.start(parseConfigObject(config), create))),
+		start: async (t, config) =>
+			kept(t, new Collected(await InProcess.start(parseConfigObject(withoutHealth(config)), create))),
 	}));
 
 /** Each engine alone, and the whole application with two worker threads. */
@@ -120,7 +122,7 @@ async function startApplication(t: Teardown, config: TestConfig): Promise<Balanc
 		{ output: null, onLog: (event) => events.push(event), onRecord: (record) => records.push(record) },
 		'info',
 	);
-	const withWorkers = (given: TestConfig): TestConfig => ({ ...given, workers: APPLICATION_WORKERS });
+	const withWorkers = (given: TestConfig): TestConfig => withoutHealth({ ...given, workers: APPLICATION_WORKERS });
 	const app = await App.start(parseConfigObject(withWorkers(config)), {
 		log,
 		onFatal: (reason) => {
