@@ -141,8 +141,11 @@ function tryPools(
 		if (typeof result !== 'string') return { pool, backend: result };
 		if (result === 'full') {
 			firstFull ??= pool;
-			if (pool.queue !== null && request.healthIgnored !== true) queue ??= pool;
-			if (request.mayWaitFirst && waitsFirst(world, pool)) return { verdict: 'full', pool: firstFull, queue: pool };
+			// In a panic nobody waits: free places of what is down are granted to nobody.
+			const mayWait = request.healthIgnored !== true;
+			if (pool.queue !== null && mayWait) queue ??= pool;
+			if (request.mayWaitFirst && mayWait && waitsFirst(world, pool))
+				return { verdict: 'full', pool: firstFull, queue: pool };
 		} else firstDown ??= pool;
 		trace?.note('balance', `pool ${pool.name} is ${result}: ${spillText(route, index)}`);
 	}

@@ -71,6 +71,18 @@ export const SHAPING_NOTES = `## How buckets work together
 - Clients have buckets per listener, in the table of \`perClient\`, whose \`prefix\` says what one client is. Clients of a unix
   socket have none: they have no address.`;
 
+export const HEALTH_NOTES = `## How a backend's health is decided
+
+- A backend is up, down or unknown. Before its first probe has answered it is unknown: used while no other backend of the pool is
+  up. The first result decides alone; then \`rise\` good or \`fall\` bad ones in a row turn it over.
+- A probe that we could not even send, for lack of a descriptor or a local port, is no result.
+- Sessions decide faster: \`passive\` ejects a backend whose connects fail, for \`eject\`, and then it is again what its probes say.
+  Until then the failed sessions are tried elsewhere (\`retries\`). A reset counts only when no byte had passed either way: what a
+  client sends cannot get a server ejected.
+- A backend that accepts and then says nothing is up for a \`tcp\` probe; its sessions end by their timeouts.
+- Sessions on a backend that goes down are left alone. Every change is one line in the log, with the reason and how long it had been so.
+- The health of what stays is kept over a reload.`;
+
 export const NODE_ENGINE_LIMITS = `## What the node engine cannot do
 
 \`engine: node\` moves bytes with \`node:net\`. What that runtime keeps to itself:
