@@ -316,3 +316,31 @@ t.test('a snapshot survives the way to a worker', async (t) => {
 t.test('the same configuration and input give the same snapshot', async (t) => {
 	t.same(compile({}), compile({}));
 });
+
+t.test('buckets are carried over with their bursts, and clients with buckets alone have a table', async (t) => {
+	const slots = new FakeSlots();
+	const download = { listener: '1Gbit/s', client: '50Mbit/s', connection: { rate: '10Mbit/s', burst: '256KiB' } };
+	const { listeners, pools, regions } = compile(
+		{
+			geo: { regions: { eu: { countries: ['DE'], upload: '80kbit/s' } } },
+			listeners: [
+				{ name: 'game', bind: '127.0.0.1:7000', routes, shaping: { download } },
+				{ name: 'chat', bind: '127.0.0.1:7001', routes, shaping: { upload: { listener: '8Mbit/s' } } },
+			],
+			pools: [{ name: 'a', upload: '4Mbit/s', backends: [{ address: '10.1.0.1:7000', download: '1Mbit/s' }] }],
+		},
+		{ slots },
+	);
+	const bucket = (bytesPerSecond: number, burstBytes: number) => ({ bytesPerSecond, burstBytes });
+	t.same(listeners[0]?.shaping, {
+		listener: { upload: null, download: bucket(125e6, 12.5e6) },
+		client: { upload: null, download: bucket(6.25e6, 625_000) },
+		connection: { upload: null, download: bucket(1.25e6, 262_144) },
+	});
+	t.match(listeners[0]?.perClient, { maxConnections: null, rates: [], prefixV6: 64, table: 0 });
+	t.equal(listeners[1]?.perClient, null);
+	t.same(slots.tables, ['game 100000 0']);
+	t.same(regions[0]?.shaping, { upload: bucket(10_000, 5_000), download: null }, 'slow: half a second');
+	t.same(pools[0]?.shaping, { upload: bucket(500_000, 65_536), download: null }, 'at least 64 KiB');
+	t.same(pools[0]?.backends[0]?.shaping, { upload: null, download: bucket(125_000, 65_536) });
+});
