@@ -1,6 +1,8 @@
 import t from 'tap';
-import type { BackendSnapshot, Snapshot } from '../../src/core/snapshot.ts';
+import type { BackendSnapshot, SlotRef, Snapshot } from '../../src/core/snapshot.ts';
+import { WorkerQueues } from '../../src/policy/worker-queues.ts';
 import { Holdings } from '../../src/shared/holdings.ts';
+import type { WorkerBoard } from '../../src/shared/worker-board.ts';
 import { SimulatedHouse } from '../support/simulated-house.ts';
 import { Simulation, type SimulationOptions, type SimulationResult } from '../support/simulation.ts';
 
@@ -29,6 +31,7 @@ t.test('100,000 sessions with faults: caps hold, everything is given back', asyn
 		[
 			'access-denied',
 			'backend-reset',
+			'client-left',
 			'client-reset',
 			'completed',
 			'connect-failed',
@@ -38,6 +41,7 @@ t.test('100,000 sessions with faults: caps hold, everything is given back', asyn
 			'max-duration',
 			'pool-down',
 			'pool-full',
+			'queue-timeout',
 			'rate-limited',
 		],
 		'the faults lead to every outcome that a simulation can have',
@@ -62,7 +66,7 @@ t.test('a planted lost release is caught', async (t) => {
 			if (Forgetful.count % 500 !== 0) super.releaseAll(nowNs);
 		}
 	}
-	const { faults } = simulate({ seed: 3, sessions: 2_000, desk: (board) => new Forgetful(board) });
+	const { faults } = simulate({ seed: 3, sessions: 2_000, desk: (board, queues) => new Forgetful(board, queues) });
 	t.match(faults.join('\n'), /still counts/);
 });
 
@@ -73,6 +77,58 @@ t.test('a planted cap that is off by one is caught', async (t) => {
 	});
 	const { faults } = simulate({ seed: 3, sessions: 5_000, misread: generous });
 	t.match(faults.join('\n'), /us-1 has 11 of 10/);
+});
+
+t.test('a planted lost wake-up is caught: somebody has a place and never hears of it', async (t) => {
+	const { faults } = simulate({
+		seed: 3,
+		sessions: 5_000,
+		queues: (board, wake) => new WorkerQueues(board, (worker) => (worker === 1 ? undefined : wake(worker))),
+	});
+	t.match(faults.join('\n'), /a grant of queue \d+:\d+ is not claimed/);
+});
+
+t.test('a planted grant that is forgotten is caught: a place stays free while others wait', async (t) => {
+	class Selfish extends WorkerQueues {
+		private readonly own: WorkerBoard;
+		constructor(board: WorkerBoard, wake: (worker: number) => void) {
+			super(board, wake);
+			this.own = board;
+		}
+		override giveBack(slot: SlotRef): void {
+			this.own.giveBack(slot);
+		}
+	}
+	const { faults } = simulate({
+		seed: 3,
+		sessions: 5_000,
+		queues: (board, wake) => new Selfish(board, wake),
+		keep: false,
+	});
+	t.match(faults.join('\n'), /has room while \d+ wait/);
+});
+
+t.test('a planted grant that is given twice is caught', async (t) => {
+	let given = 0;
+	class Generous extends WorkerQueues {
+		private readonly own: WorkerBoard;
+		constructor(board: WorkerBoard, wake: (worker: number) => void) {
+			super(board, wake);
+			this.own = board;
+		}
+		override giveBack(slot: SlotRef, nowNs: number): void {
+			super.giveBack(slot, nowNs);
+			const others = this.own.scoreboard.waiting(this.own.scoreboard.queueOf(slot));
+			if (others > 1 && this.own.scoreboard.active(slot) > 3 && ++given % 20 === 0) this.own.giveBack(slot);
+		}
+	}
+	const { faults } = simulate({
+		seed: 3,
+		sessions: 5_000,
+		queues: (board, wake) => new Generous(board, wake),
+		stopAtFault: true,
+	});
+	t.match(faults.join('\n'), /has \d+ of \d+/);
 });
 
 const oneMore = (backend: BackendSnapshot): BackendSnapshot =>

@@ -1,3 +1,4 @@
+import { QueueKeeper } from '../../src/control/queue-keeper.ts';
 import type { IpAddress } from '../../src/core/address.ts';
 import type { Health } from '../../src/core/desk.ts';
 import type { ScoreboardMemory } from '../../src/core/messages.ts';
@@ -14,6 +15,9 @@ const KINDS: ReadonlySet<string> = new Set<SlotKind>(['process', 'listener', 're
 export class SimulatedHouse {
 	readonly registry: SlotRegistry;
 	readonly repairer: Repair;
+	readonly keeper: QueueKeeper;
+	/** Has a worker look at its queued sessions; set by whoever runs the workers. */
+	wake: (worker: number) => void = () => {};
 	snapshot: Snapshot;
 	/** Every place that ever was, so that a place left out of the configuration is still looked at. */
 	private readonly known = new Map<string, Limited>();
@@ -22,6 +26,7 @@ export class SimulatedHouse {
 	constructor(workers: number, seed: number) {
 		this.registry = new SlotRegistry({ workers, seed });
 		this.repairer = new Repair(this.registry.scoreboard);
+		this.keeper = new QueueKeeper(this.registry.scoreboard, (worker) => this.wake(worker));
 		this.snapshot = this.build(() => 0);
 	}
 
@@ -35,6 +40,11 @@ export class SimulatedHouse {
 
 	setHealth(backend: BackendSnapshot, health: Health): void {
 		this.registry.scoreboard.setHealth(backend.slot, health);
+	}
+
+	/** Every backend is down at once. */
+	loseAll(): void {
+		for (const { backends } of this.snapshot.pools) for (const backend of backends) this.setHealth(backend, 'down');
 	}
 
 	/** Weights change, one backend comes and goes; the caps of what stays do not change. */
@@ -82,13 +92,13 @@ export class SimulatedHouse {
 				process: { maxConnections: 120 },
 				overrides: { '10.0.0.0/16': 'DE', '10.1.0.0/16': 'FR', '10.2.0.0/16': 'US' },
 				regions: [{ name: 'eu', countries: ['DE', 'FR'], maxConnections: 60, rates: [rate(400, 100)] }],
-				pools: poolsOf(rng),
+				pools: poolsOf(rng, (pool) => this.registry.queue(pool)),
 				listeners: [
 					{
 						name: 'game',
 						maxConnections: 100,
-						rates: [rate(300, 100), rate(2500, 1000)],
-						timeouts: { idleMs: 300, halfCloseMs: 100, maxDurationMs: 320 },
+						rates: [rate(300, 100), rate(1990, 1000)],
+						timeouts: { idleMs: 300, halfCloseMs: 100, maxDurationMs: 345 },
 						access: {
 							allow: null,
 							deny: { networks: buildNetworkTable(['10.3.0.0/29']), countries: null, regions: null },
@@ -126,17 +136,22 @@ export class SimulatedHouse {
 		];
 		for (const [name, place] of places) this.known.set(name, place);
 		const slots = [...places.map(([, place]) => place.slot), ...snapshot.pools.map((pool) => pool.slot)];
-		this.registry.retain(snapshot.id, slots, [0]);
+		const queues = snapshot.pools.flatMap(({ queue }) => (queue === null ? [] : [queue.number]));
+		this.registry.retain(snapshot.id, slots, [0], queues);
+		this.keeper.apply(snapshot);
 	}
 }
 
-function poolsOf(rng: () => number): readonly PoolSpec[] {
+function poolsOf(rng: () => number, queueOf: (pool: string) => number): readonly PoolSpec[] {
 	const retries = { attempts: 2, backoffMs: 5, maxBackoffMs: 20 };
 	const weight = (): number => 1 + Math.floor(rng() * 3);
+	const queue = (pool: string, size: number, timeoutMs: number): PoolSnapshot['queue'] =>
+		rng() < 0.9 ? { number: queueOf(pool), size, timeoutMs, first: pool === 'us' && rng() < 0.5 } : null;
 	const passing = rng() < 0.5 ? [{ name: 'eu-3', weight: 1, maxConnections: 3 }] : [];
 	return [
 		{
 			name: 'eu',
+			queue: queue('eu', 8, 60),
 			balance: 'least-connections',
 			connectTimeoutMs: 15,
 			retries,
@@ -148,6 +163,7 @@ function poolsOf(rng: () => number): readonly PoolSpec[] {
 		},
 		{
 			name: 'us',
+			queue: queue('us', 5, 30),
 			balance: 'round-robin',
 			connectTimeoutMs: 15,
 			retries,

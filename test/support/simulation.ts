@@ -3,7 +3,8 @@ import type { SessionAction, SessionEvent } from '../../src/core/session-io.ts';
 import type { BackendSnapshot, Limited, Snapshot } from '../../src/core/snapshot.ts';
 import { NS_PER_MS, type Side } from '../../src/core/units.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
-import { makeWorld } from '../../src/policy/world.ts';
+import { WorkerQueues } from '../../src/policy/worker-queues.ts';
+import { at, makeWorld } from '../../src/policy/world.ts';
 import { seededRng } from '../../src/rng.ts';
 import type { SessionContext, SessionDesk } from '../../src/session/context.ts';
 import { HeldClients } from '../../src/session/held.ts';
@@ -13,9 +14,13 @@ import { WorkerBoard } from '../../src/shared/worker-board.ts';
 import { Agenda } from './agenda.ts';
 import { type BenchMeter, newMeter } from './session-bench.ts';
 import type { SimulatedHouse } from './simulated-house.ts';
+import { QueueWatch } from './simulated-queues.ts';
 
 /** How a simulated backend treats a connect just now. */
 type Mood = 'well' | 'refuses' | 'hangs' | 'resets';
+
+/** How often the main thread looks after the queues. */
+const KEEP_NS = 10 * NS_PER_MS;
 
 /** A backend that counts for itself: the oracle that caps are held against. */
 class SimBackend {
@@ -40,7 +45,13 @@ export interface SimulationOptions {
 	readonly sessions: number;
 	readonly workers: number;
 	/** A planted fault: the desk of each session. */
-	readonly desk?: (board: WorkerBoard) => SessionDesk;
+	readonly desk?: (board: WorkerBoard, queues: WorkerQueues) => SessionDesk;
+	/** A planted fault: a worker's queues. */
+	readonly queues?: (board: WorkerBoard, wake: (worker: number) => void) => WorkerQueues;
+	/** For planted faults after which counts go wrong beyond all bounds. */
+	readonly stopAtFault?: boolean;
+	/** A planted fault: false, and the main thread does not look after the queues. */
+	readonly keep?: boolean;
 	/** A planted fault: what sessions take the configuration to be. */
 	readonly misread?: (snapshot: Snapshot) => Snapshot;
 }
@@ -48,6 +59,7 @@ export interface SimulationOptions {
 interface SimWorker {
 	readonly number: number;
 	board: WorkerBoard;
+	queues: WorkerQueues;
 	context: SessionContext;
 	readonly live: Set<Connection>;
 }
@@ -59,6 +71,7 @@ export class Simulation {
 	readonly faults: string[] = [];
 	readonly house: SimulatedHouse;
 	private readonly options: SimulationOptions;
+	private readonly queueWatch: QueueWatch;
 	private readonly workers: SimWorker[];
 	private readonly backends = new Map<string, SimBackend>();
 	private readonly outcomes = new Map<string, number>();
@@ -70,13 +83,16 @@ export class Simulation {
 		this.house = house;
 		this.options = options;
 		this.rng = seededRng(options.seed);
+		this.queueWatch = new QueueWatch(house, (text) => this.fault(text));
+		house.wake = (worker) => this.wake(worker);
 		this.workers = Array.from({ length: options.workers }, (_, number) => this.newWorker(number));
 	}
 
 	run(): SimulationResult {
 		this.agenda.after(0, () => this.arrive());
 		this.agenda.after(0, () => this.disturb());
-		while (this.agenda.step());
+		this.agenda.after(0, () => this.keepQueues());
+		while (!(this.options.stopAtFault === true && this.faults.length > 0) && this.agenda.step());
 		this.checkEmpty();
 		return {
 			sessions: this.started,
@@ -120,11 +136,41 @@ export class Simulation {
 	}
 
 	private newWorker(number: number): SimWorker {
-		const board = new WorkerBoard(this.house.memory, number);
-		return { number, board, context: this.contextOf(board), live: new Set() };
+		return { number, ...this.partsOf(number), live: new Set() };
 	}
 
-	private contextOf(board: WorkerBoard): SessionContext {
+	private partsOf(number: number): Pick<SimWorker, 'board' | 'queues' | 'context'> {
+		const board = new WorkerBoard(this.house.memory, number);
+		const wake = (worker: number): void => this.wake(worker);
+		const queues = this.options.queues?.(board, wake) ?? new WorkerQueues(board, wake);
+		return { board, queues, context: this.contextOf(board, queues) };
+	}
+
+	/** A worker's event loop comes to its queues after a moment. */
+	private wake(worker: number): void {
+		this.agenda.after(this.ms(0.5), () => {
+			const { queues, live } = at(this.workers, worker);
+			const tell = (session: object): void => {
+				for (const connection of live) if (connection.session === session) connection.tell({ type: 'grant' });
+			};
+			if (queues.lookAfter(tell, this.agenda.nowNs)) this.fault('a queue was stuck');
+		});
+	}
+
+	private keepQueues(): void {
+		if (this.idle) return;
+		if (this.options.keep !== false) this.house.keeper.tick(this.agenda.nowNs);
+		this.queueWatch.look(this.agenda.nowNs);
+		this.agenda.after(KEEP_NS, () => this.keepQueues());
+	}
+
+	/** Everybody has come, and gone. */
+	private get idle(): boolean {
+		return this.started >= this.options.sessions && this.workers.every(({ live }) => live.size === 0);
+	}
+
+	private contextOf(board: WorkerBoard, queues: WorkerQueues): SessionContext {
+		queues.apply(this.house.snapshot);
 		const snapshot = this.options.misread?.(this.house.snapshot) ?? this.house.snapshot;
 		const world = makeWorld(snapshot, {
 			live: board.scoreboard,
@@ -141,7 +187,7 @@ export class Simulation {
 			},
 			tally: { connect: () => {}, earlyReset: () => {}, ended: () => {} },
 			held: new HeldClients(snapshot.process.maxConnections ?? 1000, this.options.workers, evict),
-			openDesk: () => this.options.desk?.(board) ?? new Holdings(board),
+			openDesk: () => this.options.desk?.(board, queues) ?? new Holdings(board, queues),
 		};
 	}
 
@@ -158,7 +204,7 @@ export class Simulation {
 		const connection = new Connection(this, worker, this.started, this.house.clientAddress(this.rng));
 		worker.live.add(connection);
 		connection.tell({ type: 'accepted' });
-		this.agenda.after(this.ms(0.4), () => this.arrive());
+		this.agenda.after(this.ms(1), () => this.arrive());
 	}
 
 	private pickWorker(): SimWorker {
@@ -174,6 +220,7 @@ export class Simulation {
 		const moods: readonly Mood[] = ['well', 'well', 'refuses', 'hangs', 'resets'];
 		this.backendOf(backend).mood = moods[Math.floor(this.rng() * moods.length)] ?? 'well';
 		if (this.chance(0.3)) this.house.setHealth(this.house.someBackend(this.rng), this.chance(0.3) ? 'down' : 'up');
+		if (this.chance(0.005)) this.house.loseAll();
 		if (this.chance(0.05)) this.loseWorker(this.pickWorker());
 		if (this.chance(0.1)) this.reload();
 		this.checkCaps();
@@ -187,14 +234,15 @@ export class Simulation {
 		for (const connection of worker.live) connection.vanish();
 		worker.live.clear();
 		this.house.repair(worker.number);
-		worker.board = new WorkerBoard(this.house.memory, worker.number);
-		worker.context = this.contextOf(worker.board);
+		Object.assign(worker, this.partsOf(worker.number));
+		this.house.keeper.tick(this.agenda.nowNs);
+		this.house.keeper.wakeAll();
 	}
 
 	private reload(): void {
 		this.note('reload');
 		this.house.reload(this.rng);
-		for (const worker of this.workers) worker.context = this.contextOf(worker.board);
+		for (const worker of this.workers) worker.context = this.contextOf(worker.board, worker.queues);
 	}
 
 	private checkCaps(): void {
@@ -242,6 +290,7 @@ class Connection {
 		const facts = { listener: 0, peer: { address, port: number % 65536 }, local: { address, port: 7000 } };
 		this.session = new Session(worker.context, facts, this.meter, simulation.agenda.nowNs);
 		if (simulation.chance(0.05)) this.later(50, () => this.tell({ type: 'reset', side: 'client' }));
+		if (simulation.chance(0.5)) this.later(5, () => this.tell({ type: 'early-bytes' }));
 		if (simulation.chance(0.05)) this.later(20, () => this.eof('client'));
 	}
 
@@ -322,8 +371,8 @@ class Connection {
 			this.meter.downloadBytes += 100;
 		});
 		const first: Side = this.simulation.chance(0.5) ? 'client' : 'backend';
-		if (this.simulation.chance(0.97)) this.later(60, () => this.eof(first));
-		if (this.simulation.chance(0.95)) this.later(120, () => this.eof(first === 'client' ? 'backend' : 'client'));
+		if (this.simulation.chance(0.94)) this.later(60, () => this.eof(first));
+		if (this.simulation.chance(0.92)) this.later(120, () => this.eof(first === 'client' ? 'backend' : 'client'));
 		if (this.simulation.chance(0.03)) this.later(80, () => this.tell({ type: 'reset', side: first }));
 	}
 
