@@ -1,6 +1,8 @@
 import t from 'tap';
+import type { RelayGate, RelayGates } from '../../src/core/session-io.ts';
 import type { BackendSnapshot, SlotRef, Snapshot } from '../../src/core/snapshot.ts';
 import { WorkerQueues } from '../../src/policy/worker-queues.ts';
+import type { GatePath } from '../../src/shared/gate.ts';
 import { Holdings } from '../../src/shared/holdings.ts';
 import type { WorkerBoard } from '../../src/shared/worker-board.ts';
 import { SimulatedHouse } from '../support/simulated-house.ts';
@@ -15,6 +17,7 @@ t.test('100,000 sessions with faults: caps hold, everything is given back', asyn
 	const result = simulate({ seed: 1, sessions: 100_000 });
 	t.same(result.faults, []);
 	t.equal(result.sessions, 100_000);
+	t.ok(result.mostWaiting > 10, `up to ${result.mostWaiting} directions waited for a bucket at once`);
 	t.ok(result.workersLost > 20, `${result.workersLost} workers were lost on the way`);
 	for (const [name, cap] of [
 		['eu-1', 8],
@@ -130,6 +133,48 @@ t.test('a planted grant that is given twice is caught', async (t) => {
 	});
 	t.match(faults.join('\n'), /has \d+ of \d+/);
 });
+
+t.test('a planted bucket that earns too much is caught', async (t) => {
+	const misapplied = (snapshot: Snapshot): Snapshot => ({
+		...snapshot,
+		listeners: snapshot.listeners.map((listener) => ({ ...listener, shaping: { ...listener.shaping, ...faster } })),
+	});
+	const { faults } = simulate({ seed: 3, sessions: 20_000, misapplied });
+	t.match(faults.join('\n'), /the download bucket of listener game has given \d+ bytes too many/);
+});
+
+t.test('a planted session that gives back what it has used is caught', async (t) => {
+	class Greedy extends Holdings {
+		override gates(path: GatePath): RelayGates {
+			const { upload, download } = super.gates(path);
+			return { upload, download: delegate(download, () => giveAllBack(download)) };
+		}
+	}
+	const { faults } = simulate({ seed: 3, sessions: 20_000, desk: (board, queues) => new Greedy(board, queues) });
+	t.match(faults.join('\n'), /the download bucket of \w+ \w+ has given \d+ bytes too many/);
+});
+
+/** Downloads a tenth faster than is configured. */
+const faster = {
+	listener: {
+		upload: { bytesPerSecond: 1_000_000, burstBytes: 20_000 },
+		download: { bytesPerSecond: 2_200_000, burstBytes: 20_000 },
+	},
+};
+
+const delegate = (gate: RelayGate, rest: () => void): RelayGate => ({
+	get readyNs() {
+		return gate.readyNs;
+	},
+	ask: (want, nowNs) => gate.ask(want, nowNs),
+	unused: (bytes) => gate.unused(bytes),
+	rest,
+});
+
+function giveAllBack(gate: RelayGate): void {
+	gate.unused(4_000);
+	gate.rest();
+}
 
 const oneMore = (backend: BackendSnapshot): BackendSnapshot =>
 	backend.maxConnections === null ? backend : { ...backend, maxConnections: backend.maxConnections + 1 };

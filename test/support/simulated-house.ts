@@ -1,8 +1,16 @@
+import { BucketKeeper } from '../../src/control/bucket-keeper.ts';
 import { QueueKeeper } from '../../src/control/queue-keeper.ts';
 import type { IpAddress } from '../../src/core/address.ts';
 import type { Health } from '../../src/core/desk.ts';
 import type { ScoreboardMemory } from '../../src/core/messages.ts';
-import type { BackendSnapshot, Limited, PoolSnapshot, SlotRef, Snapshot } from '../../src/core/snapshot.ts';
+import type {
+	BackendSnapshot,
+	BucketLimit,
+	Limited,
+	PoolSnapshot,
+	SlotRef,
+	Snapshot,
+} from '../../src/core/snapshot.ts';
 import { buildNetworkTable } from '../../src/policy/network-table.ts';
 import { type SlotKind, SlotRegistry } from '../../src/shared/registry.ts';
 import { Repair } from '../../src/shared/repair.ts';
@@ -16,6 +24,7 @@ export class SimulatedHouse {
 	readonly registry: SlotRegistry;
 	readonly repairer: Repair;
 	readonly keeper: QueueKeeper;
+	readonly buckets: BucketKeeper;
 	/** Has a worker look at its queued sessions; set by whoever runs the workers. */
 	wake: (worker: number) => void = () => {};
 	snapshot: Snapshot;
@@ -26,6 +35,7 @@ export class SimulatedHouse {
 	constructor(workers: number, seed: number) {
 		this.registry = new SlotRegistry({ workers, seed });
 		this.repairer = new Repair(this.registry.scoreboard);
+		this.buckets = new BucketKeeper(this.registry.scoreboard);
 		this.keeper = new QueueKeeper(this.registry.scoreboard, (worker) => this.wake(worker));
 		this.snapshot = this.build(() => 0);
 	}
@@ -84,6 +94,11 @@ export class SimulatedHouse {
 		return ip(`10.${Math.floor(rng() * 4)}.0.${Math.floor(rng() * 16)}`);
 	}
 
+	/** Puts the snapshot's limits in force as `misapplied` has them; absent: as they are. */
+	applyTerms(nowNs: number, misapplied?: (snapshot: Snapshot) => Snapshot): void {
+		this.buckets.applyTerms(misapplied?.(this.snapshot) ?? this.snapshot, nowNs);
+	}
+
 	private build(rng: () => number): Snapshot {
 		const table = this.registry.clientTable('game', 64, 1);
 		const snapshot = snapshotOf(
@@ -104,6 +119,11 @@ export class SimulatedHouse {
 							deny: { networks: buildNetworkTable(['10.3.0.0/29']), countries: null, regions: null },
 							action: this.reloads % 2 === 0 ? 'silent' : 'tarpit',
 							holdForMs: 20,
+						},
+						shaping: {
+							listener: { upload: bucket(1_000_000, 20_000), download: bucket(2_000_000, 20_000) },
+							client: { upload: bucket(100_000, 4_000), download: null },
+							connection: { upload: null, download: bucket(400_000, 2_000) },
 						},
 						perClient: {
 							maxConnections: 4,
@@ -163,6 +183,7 @@ function poolsOf(rng: () => number, queueOf: (pool: string) => number): readonly
 		},
 		{
 			name: 'us',
+			shaping: { upload: null, download: rng() < 0.8 ? bucket(500_000, 10_000) : bucket(900_000, 10_000) },
 			queue: queue('us', 5, 30),
 			balance: 'round-robin',
 			connectTimeoutMs: 15,
@@ -175,6 +196,8 @@ function poolsOf(rng: () => number, queueOf: (pool: string) => number): readonly
 		},
 	];
 }
+
+const bucket = (bytesPerSecond: number, burstBytes: number): BucketLimit => ({ bytesPerSecond, burstBytes });
 
 function asKind(kind: string): SlotKind {
 	if (!KINDS.has(kind)) throw new Error(`not a kind of slot: ${kind}`);

@@ -1,5 +1,5 @@
 import type { IpAddress } from '../../src/core/address.ts';
-import type { SessionAction, SessionEvent } from '../../src/core/session-io.ts';
+import type { RelayGates, SessionAction, SessionEvent } from '../../src/core/session-io.ts';
 import type { BackendSnapshot, Limited, Snapshot } from '../../src/core/snapshot.ts';
 import { NS_PER_MS, type Side } from '../../src/core/units.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
@@ -13,6 +13,7 @@ import { Holdings } from '../../src/shared/holdings.ts';
 import { WorkerBoard } from '../../src/shared/worker-board.ts';
 import { Agenda } from './agenda.ts';
 import { type BenchMeter, newMeter } from './session-bench.ts';
+import { BucketWatch, SimFlows } from './simulated-buckets.ts';
 import type { SimulatedHouse } from './simulated-house.ts';
 import { QueueWatch } from './simulated-queues.ts';
 
@@ -37,6 +38,11 @@ export interface SimulationResult {
 	/** What was seen to be wrong; empty when all held. */
 	readonly faults: readonly string[];
 	readonly mostOpen: ReadonlyMap<string, number>;
+	/** By all relays, both ways. */
+	readonly passedBytes: number;
+	/** Directions that waited for a gate at once, at the most. */
+	readonly mostWaiting: number;
+	readonly virtualMs: number;
 	readonly workersLost: number;
 }
 
@@ -52,6 +58,8 @@ export interface SimulationOptions {
 	readonly stopAtFault?: boolean;
 	/** A planted fault: false, and the main thread does not look after the queues. */
 	readonly keep?: boolean;
+	/** A planted fault: the limits that buckets get, instead of the configured ones. */
+	readonly misapplied?: (snapshot: Snapshot) => Snapshot;
 	/** A planted fault: what sessions take the configuration to be. */
 	readonly misread?: (snapshot: Snapshot) => Snapshot;
 }
@@ -71,6 +79,7 @@ export class Simulation {
 	readonly faults: string[] = [];
 	readonly house: SimulatedHouse;
 	private readonly options: SimulationOptions;
+	readonly bucketWatch = new BucketWatch((text) => this.fault(text));
 	private readonly queueWatch: QueueWatch;
 	private readonly workers: SimWorker[];
 	private readonly backends = new Map<string, SimBackend>();
@@ -85,10 +94,12 @@ export class Simulation {
 		this.rng = seededRng(options.seed);
 		this.queueWatch = new QueueWatch(house, (text) => this.fault(text));
 		house.wake = (worker) => this.wake(worker);
+		this.applyTerms();
 		this.workers = Array.from({ length: options.workers }, (_, number) => this.newWorker(number));
 	}
 
 	run(): SimulationResult {
+		const startNs = this.agenda.nowNs;
 		this.agenda.after(0, () => this.arrive());
 		this.agenda.after(0, () => this.disturb());
 		this.agenda.after(0, () => this.keepQueues());
@@ -99,6 +110,9 @@ export class Simulation {
 			trace: this.trace >>> 0,
 			outcomes: this.outcomes,
 			faults: this.faults,
+			passedBytes: this.bucketWatch.passedBytes,
+			mostWaiting: this.bucketWatch.mostWaiting,
+			virtualMs: (this.agenda.nowNs - startNs) / NS_PER_MS,
 			mostOpen: new Map([...this.backends].map(([name, backend]) => [name, backend.most])),
 			workersLost: this.workersLost,
 		};
@@ -242,7 +256,13 @@ export class Simulation {
 	private reload(): void {
 		this.note('reload');
 		this.house.reload(this.rng);
+		this.applyTerms();
 		for (const worker of this.workers) worker.context = this.contextOf(worker.board, worker.queues);
+	}
+
+	private applyTerms(): void {
+		this.house.applyTerms(this.agenda.nowNs, this.options.misapplied);
+		this.bucketWatch.apply(this.house.snapshot, this.agenda.nowNs);
 	}
 
 	private checkCaps(): void {
@@ -276,6 +296,8 @@ class Connection {
 	private readonly worker: SimWorker;
 	private readonly number: number;
 	private backend: BackendSnapshot | null = null;
+	private pool = '';
+	private flows: SimFlows | null = null;
 	/** Raised to make what is still on the agenda void. */
 	private connectEpoch = 0;
 	private alarmNs = Number.POSITIVE_INFINITY;
@@ -296,6 +318,7 @@ class Connection {
 
 	vanish(): void {
 		this.gone = true;
+		this.flows?.vanish();
 		this.closeBackend();
 	}
 
@@ -329,12 +352,13 @@ class Connection {
 		this.simulation.note(action.type);
 		switch (action.type) {
 			case 'connect':
+				this.pool = action.pool.name;
 				return this.connect(action.backend);
 			case 'cancel-connect':
 				this.connectEpoch += 1;
 				return;
 			case 'relay':
-				return this.relay();
+				return this.relay(action.gates);
 			case 'shutdown':
 				this.sentFin[action.side] = true;
 				return this.checkEnded();
@@ -342,6 +366,7 @@ class Connection {
 				if (this.simulation.chance(0.8)) this.later(5, () => this.tell({ type: 'flushed', side: action.side }));
 				return;
 			case 'close':
+				this.flows?.stop();
 				return this.later(2, () => {
 					this.closeBackend();
 					this.tell({ type: 'closed' });
@@ -365,11 +390,10 @@ class Connection {
 		});
 	}
 
-	private relay(): void {
-		this.later(30, () => {
-			this.meter.lastByteNs = this.simulation.agenda.nowNs;
-			this.meter.downloadBytes += 100;
-		});
+	private relay(gates: RelayGates): void {
+		const flows = new SimFlows(this.simulation, gates, this.meter, 'game', this.pool);
+		this.flows = flows;
+		this.later(30, () => flows.start());
 		const first: Side = this.simulation.chance(0.5) ? 'client' : 'backend';
 		if (this.simulation.chance(0.94)) this.later(60, () => this.eof(first));
 		if (this.simulation.chance(0.92)) this.later(120, () => this.eof(first === 'client' ? 'backend' : 'client'));
