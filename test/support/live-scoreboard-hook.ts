@@ -17,6 +17,7 @@ interface Question {
 interface Answer {
 	readonly turn: number;
 	readonly workers: number;
+	readonly usedBytes: number;
 	readonly look: Pick<LiveLook, 'zero' | 'faults' | 'sessions'>;
 }
 
@@ -39,9 +40,9 @@ function answerSignals(): void {
 		if (answer.turn !== turn) return;
 		answers.push(answer);
 		if (answers.length < answer.workers) return;
-		globalThis.gc?.();
-		const look: LiveLook = { msg: 'live', turn, rssBytes: process.memoryUsage.rss(), ...answer.look };
-		process.stdout.write(`${JSON.stringify(look)}\n`);
+		const used = answers.reduce((sum, { usedBytes }) => sum + usedBytes, usedHere());
+		const look = { msg: 'live' as const, turn, rssBytes: process.memoryUsage.rss(), usedBytes: used, ...answer.look };
+		process.stdout.write(`${JSON.stringify(look satisfies LiveLook)}\n`);
 	};
 }
 
@@ -52,10 +53,17 @@ function answerQuestions({ workers, memory }: WorkerStart): void {
 		const { ask } = (event as unknown as { data: Partial<Question> }).data;
 		// Everyone on the channel hears the other workers' answers, too.
 		if (ask === undefined) return;
-		globalThis.gc?.();
 		const look = { zero: repair.isZero(), faults: repair.audit(), sessions: sessionsBySlot(scoreboard, workers) };
-		channel.postMessage({ turn: ask, workers, look } satisfies Answer);
+		channel.postMessage({ turn: ask, workers, usedBytes: usedHere(), look } satisfies Answer);
 	};
+}
+
+/** What this thread's objects and buffers take. What finalizers let go of is free at the second collection. */
+function usedHere(): number {
+	globalThis.gc?.();
+	globalThis.gc?.();
+	const { heapUsed, external } = process.memoryUsage();
+	return heapUsed + external;
 }
 
 /** Of each slot that any session ended at: how many, by worker. */

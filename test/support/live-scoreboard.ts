@@ -15,7 +15,10 @@ export interface LiveLook {
 	readonly faults: readonly string[];
 	/** Of each place (listener, pool, backend) that any session ended at: how many, by worker. */
 	readonly sessions: readonly (readonly number[])[];
+	/** Resident memory of the process. */
 	readonly rssBytes: number;
+	/** What objects and buffers of all threads take. */
+	readonly usedBytes: number;
 }
 
 interface Teardown {
@@ -26,6 +29,7 @@ interface Teardown {
 export class LiveSluice {
 	readonly run: SluiceProcess;
 	private turn = 0;
+	private looking: Promise<LiveLook | null> = Promise.resolve(null);
 
 	constructor(t: Teardown, config: ConfigInput) {
 		const { path } = configFile(t, config);
@@ -41,7 +45,14 @@ export class LiveSluice {
 		return readdirSync(`/proc/${this.run.child.pid}/fd`).length;
 	}
 
-	async look(): Promise<LiveLook> {
+	/** One after the other: signals of one kind that are under way at once become one. */
+	look(): Promise<LiveLook> {
+		const look = this.looking.then(() => this.lookNow());
+		this.looking = look;
+		return look;
+	}
+
+	private async lookNow(): Promise<LiveLook> {
 		this.turn += 1;
 		const { turn } = this;
 		this.run.kill('SIGUSR2');

@@ -168,6 +168,7 @@ export class Connection implements Shell, EndOwner, LaneOwner {
 	received(from: SocketEnd, chunk: Buffer): void {
 		if (this.#phase === 'waiting') this.#hold(chunk);
 		else if (this.#phase === 'relaying') this.#laneFrom(from)?.push(chunk);
+		else if (this.#phase === 'closed') this.#host.closer.discarded(from.socket);
 	}
 
 	ended(end: SocketEnd): void {
