@@ -417,6 +417,61 @@ t.test('after a FIN the other direction may be quiet for halfClose', async (t) =
 	t.equal(b.records[0]?.outcome, 'half-close-timeout');
 });
 
+t.test('while a gate holds a direction back the session is neither idle nor half-closed for too long', async (t) => {
+	for (const [event, quietMs, outcome] of [
+		[null, 1_000, 'idle-timeout'],
+		[eof('client'), 200, 'half-close-timeout'],
+	] as const) {
+		const b = bench({ listeners: [{ timeouts: { idleMs: 1_000, halfCloseMs: 200, maxDurationMs: null } }] });
+		const s = b.open();
+		s.send(ACCEPTED);
+		s.send(CONNECTED);
+		if (event !== null) s.send(event);
+		s.meter.throttledSinceNs = b.nowNs;
+		for (let rounds = 0; rounds < 5; rounds++) {
+			t.same(s.expire(), []);
+			t.equal(s.dueInMs, quietMs, 'it would begin now');
+		}
+		s.meter.throttledNs += b.nowNs - s.meter.throttledSinceNs;
+		s.meter.throttledSinceNs = 0;
+		s.byte();
+		t.same(s.expire(), ['close fin'], 'so long after the last byte');
+		s.send(CLOSED);
+		t.match(b.records, [{ outcome, throttledMs: 5 * quietMs }]);
+	}
+});
+
+t.test('a spell of waiting that lasts to the end counts, too', async (t) => {
+	const b = bench({});
+	const s = b.open();
+	s.send(ACCEPTED);
+	s.send(CONNECTED);
+	s.meter.throttledNs = 30e6;
+	s.meter.throttledSinceNs = b.nowNs;
+	b.pass(70);
+	s.send({ type: 'kill', outcome: 'drained' });
+	s.send(CLOSED);
+	t.equal(b.records[0]?.throttledMs, 100);
+});
+
+t.test('the gates are those of the places the session holds, asked for when the relay begins', async (t) => {
+	const b = bench({ overrides: { '192.0.2.0/24': 'DE' }, regions: [{ name: 'eu', countries: ['DE'] }] });
+	const { snapshot } = b.context.world;
+	const s = b.open('192.0.2.1');
+	s.send(ACCEPTED);
+	t.same(b.board.gatesAsked, []);
+	s.send(CONNECTED);
+	const [pool] = snapshot.pools;
+	t.same(b.board.gatesAsked, [
+		{
+			listener: snapshot.listeners[0]?.slot,
+			region: snapshot.regions[0]?.slot,
+			pool: pool?.slot,
+			backend: pool?.backends[0]?.slot,
+		},
+	]);
+});
+
 t.test('no timeout means never', async (t) => {
 	const b = bench({ listeners: [{ timeouts: { idleMs: null, halfCloseMs: null, maxDurationMs: null } }] });
 	const s = b.open();

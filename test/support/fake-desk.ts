@@ -2,6 +2,7 @@ import { AT_CAP, CONTENDED, type Granted, type Health, type LiveState, TAKEN } f
 import type { RelayGate, RelayGates } from '../../src/core/session-io.ts';
 import type { BackendSnapshot, Limited, PerClientLimits, PoolSnapshot, SlotRef } from '../../src/core/snapshot.ts';
 import type { SessionDesk } from '../../src/session/context.ts';
+import type { GatePath } from '../../src/shared/gate.ts';
 
 /** Lets everything pass. */
 export const OPEN_GATE: RelayGate = { readyNs: 0, ask: (want) => want, unused: () => {}, rest: () => {} };
@@ -21,6 +22,7 @@ export class FakeBoard implements LiveState {
 	readonly rateSpent = new Set<number>();
 	clientsActive = 0;
 	refunds = 0;
+	readonly gatesAsked: GatePath[] = [];
 	/** By number; oldest first. */
 	readonly queues = new Map<number, Turn[]>();
 	private turn = 0;
@@ -101,7 +103,8 @@ export class FakeDesk implements SessionDesk {
 		else this.board.add(slot, -1);
 	}
 
-	gates(): RelayGates {
+	gates(path: GatePath): RelayGates {
+		this.board.gatesAsked.push(path);
 		return { upload: OPEN_GATE, download: OPEN_GATE };
 	}
 

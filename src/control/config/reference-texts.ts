@@ -66,7 +66,8 @@ export const SHAPING_NOTES = `## How buckets work together
 - A byte passes when every bucket of its direction lets it: the connection's, the client's, the backend's, the pool's, the
   region's and the listener's. What any of them holds back is not read, so the sender is slowed down, not buffered.
 - Sessions that share a bucket share it equally, on one worker or several; what one does not use the others get.
-- In any time T a bucket lets pass at most rate x T + burst and one portion more (10 ms of the rate, at least 512 bytes).
+- In any time T a bucket lets pass at most rate x T + burst and one portion more (10 ms of the rate, at least 512 bytes); an
+  inner bucket one portion for each session that it has let through and that an outer one still holds back.
 - A changed limit reaches live sessions within a second of the reload.
 - Clients have buckets per listener, in the table of \`perClient\`, whose \`prefix\` says what one client is. Clients of a unix
   socket have none: they have no address.`;
@@ -88,7 +89,8 @@ export const NODE_ENGINE_LIMITS = `## What the node engine cannot do
 \`engine: node\` moves bytes with \`node:net\`. What that runtime keeps to itself:
 
 - Nothing above a cap can wait in the kernel's queue: \`overflow\` has \`refuse\` alone.
-- A RST on a side that is not being read, because the other side is slow, is seen at its next read.
+- A RST on a side that is not being read, because the other side is slow or a bucket holds it back, is seen at its next read.
+- Waits for buckets are whole milliseconds; what a bucket earns meanwhile is not lost.
 - To notice that a client leaves before its backend is connected, it reads on, into at most 64 KiB.
 - Clients of a worker thread that died see a FIN, not a RST.
 - When the process runs out of file descriptors (EMFILE, ENFILE), the runtime accepts and closes connections by itself and tells
