@@ -52,7 +52,13 @@ export class InProcess implements Assembly {
 
 	static async start(config: Config, create: EngineFactory): Promise<InProcess> {
 		const worker = new InProcess(create);
-		await worker.#apply(config);
+		try {
+			await worker.#apply(config);
+		} catch (error) {
+			clearInterval(worker.#keeping);
+			worker.engine.destroy();
+			throw error;
+		}
 		return worker;
 	}
 
