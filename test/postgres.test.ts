@@ -72,7 +72,10 @@ t.test('one of two servers is killed and started again: its sessions fail, no ot
 		),
 		['b completed'],
 	);
-	t.ok(avoided.filter(({ attempts }) => attempts > 1).length <= 5, 'only the first few even tried the killed one');
+	t.ok(
+		avoided.every(({ attempts }) => attempts <= 2),
+		'some met the killed one first, and were served by the other at their next try',
+	);
 
 	await heard.event('backend down', ({ fields }) => fields.backend === 'a');
 	const downAt = heard.records.length;
