@@ -25,12 +25,13 @@ const LEVELS: Readonly<Record<string, (address: string) => TestConfig>> = {
 conformance({
 	'a bucket at any level holds both directions to its rate': async (t, target) => {
 		for (const [level, config] of Object.entries(LEVELS)) {
-			const session = await (await houseOf(t, target, config)).session();
-			const shares = [upload(session), download(session)].map((flow) => flow.shareOf(MBIT, SLOW_BURST, 0.5));
-			const [up = 0, down = 0] = await Promise.all(shares);
-			near(t, up, `${level}, upload`);
-			near(t, down, `${level}, download`);
-			session.client.destroy();
+			await near(t, `${level}, the worse of upload and download`, async () => {
+				const session = await (await houseOf(t, target, config)).session();
+				const flows = [upload(session), download(session)];
+				const shares = await Promise.all(flows.map((flow) => flow.shareOf(MBIT, SLOW_BURST, 0.5)));
+				session.client.destroy();
+				return farthest(shares);
+			});
 		}
 	},
 
@@ -38,13 +39,16 @@ conformance({
 		const cases = [
 			{ rate: '64kbit/s', burst: '4KiB', bytesPerSecond: 64 * KBIT, burstBytes: 4_096, seconds: 1.5 },
 			{ rate: '10Mbit/s', burst: '128KiB', bytesPerSecond: 10 * MBIT, burstBytes: 131_072, seconds: 0.7 },
-			{ rate: '400Mbit/s', burst: '5MiB', bytesPerSecond: 400 * MBIT, burstBytes: 5 * 2 ** 20, seconds: 0.7 },
+			{ rate: '200Mbit/s', burst: '5MiB', bytesPerSecond: 200 * MBIT, burstBytes: 5 * 2 ** 20, seconds: 0.7 },
 		];
 		for (const { rate, burst, bytesPerSecond, burstBytes, seconds } of cases) {
 			const config = shapedBy({ download: { connection: { rate, burst } } });
-			const session = await (await houseOf(t, target, config)).session();
-			near(t, await download(session).shareOf(bytesPerSecond, burstBytes, seconds), rate);
-			session.client.destroy();
+			await near(t, rate, async () => {
+				const session = await (await houseOf(t, target, config)).session();
+				const share = await download(session).shareOf(bytesPerSecond, burstBytes, seconds);
+				session.client.destroy();
+				return share;
+			});
 		}
 	},
 
@@ -53,8 +57,12 @@ conformance({
 			{ download: { connection: '20Mbit/s', client: '8Mbit/s', listener: '40Mbit/s' } },
 			{ pool: { download: SLOW } },
 		);
-		const session = await (await houseOf(t, target, config)).session();
-		near(t, await download(session).shareOf(MBIT, SLOW_BURST, 0.6), 'the pool');
+		await near(t, 'the pool', async () => {
+			const session = await (await houseOf(t, target, config)).session();
+			const share = await download(session).shareOf(MBIT, SLOW_BURST, 0.6);
+			session.client.destroy();
+			return share;
+		});
 	},
 
 	'a throttled direction is not idle; when it is done, idle time begins': async (t, target) => {
@@ -158,3 +166,7 @@ conformance({
 		t.ok(performance.now() - startMs < 600, `served after ${performance.now() - startMs} ms, not behind 20 ghosts`);
 	},
 });
+
+/** The share that is farthest from 1. */
+const farthest = (shares: readonly number[]): number =>
+	shares.reduce((worst, share) => (Math.abs(share - 1) > Math.abs(worst - 1) ? share : worst), 1);

@@ -51,9 +51,19 @@ export function upload({ client, server }: Session): Arrivals {
 	return new Arrivals(server);
 }
 
-export function near(t: Test, share: number, text: string): void {
-	t.ok(Math.abs(share - 1) <= TOLERANCE, `${text}: ${share.toFixed(3)} of the rate`);
+/**
+ * A measured share of a rate is near 1. A machine with other things to do may be late for longer than a small
+ * burst makes up for, so a miss is measured again; what is wrong is so every time.
+ */
+export async function near(t: Test, text: string, measure: () => Promise<number>): Promise<void> {
+	const shares: number[] = [];
+	do shares.push(await measure());
+	while (!isNear(shares.at(-1)) && shares.length < TRIES);
+	t.ok(isNear(shares.at(-1)), `${text}: ${shares.map((share) => share.toFixed(3)).join(', ')} of the rate`);
 }
+
+const TRIES = 4;
+const isNear = (share = 0): boolean => Math.abs(share - 1) <= TOLERANCE;
 
 /** A limit and its burst in bytes, small enough to be spent at once. */
 export const SLOW = { rate: '1Mbit/s', burst: '16KiB' } as const;
