@@ -1,24 +1,21 @@
 import type { Granted } from '../core/desk.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { ConnectFailure, Outcome } from '../core/outcome.ts';
 import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
-import type { ListenerSnapshot, PoolSnapshot, RouteSnapshot, SlotRef } from '../core/snapshot.ts';
+import type { ListenerSnapshot, SlotRef } from '../core/snapshot.ts';
 import { otherSide, type Side } from '../core/units.ts';
-import { Admission, type RefusalDecision } from '../policy/admission.ts';
-import type { NoPlace } from '../policy/place.ts';
-import { backoffMs } from '../policy/retry.ts';
-import { findRoute } from '../policy/route.ts';
-import { at, type World } from '../policy/world.ts';
+import type { RefusalDecision } from '../policy/admission.ts';
+import { at } from '../policy/world.ts';
 import { account } from './account.ts';
 import { CANCEL_CONNECT, CLOSE_FIN, CLOSE_RESET, FLUSH, HOLD, SHUTDOWN } from './actions.ts';
+import { Arrival, type Arrived } from './arrival.ts';
 import type { SessionContext, SessionDesk } from './context.ts';
 import { Journal } from './journal.ts';
-import { refusalDetail, takeOrQueue } from './placing.ts';
 import { after, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
 
 /**
  * Where a session is on its journey. `silent`: refused, held unanswered. `tarpit`: delayed before it is
- * served. `queued`: waits for a place at a full pool. `backoff`: between two tries to connect. `flushing`: one side was reset, what it sent is still
- * offered to the other. `closing`: ended, the sockets are not yet closed.
+ * served. `queued`: waits for a place at a full pool. `backoff`: between two tries to connect. `flushing`: one
+ * side was reset, what it sent is still offered to the other. `closing`: ended, the sockets are not yet closed.
  */
 export type SessionState =
 	| 'new'
@@ -41,16 +38,13 @@ export class Session {
 	deadlineNs = NEVER;
 
 	private readonly context: SessionContext;
-	private readonly facts: AcceptedFacts;
 	private readonly meter: RelayMeter;
 	private readonly listener: ListenerSnapshot;
 	private readonly desk: SessionDesk;
 	private readonly journal: Journal;
-	private readonly admission: Admission;
 	private readonly limits: Limits;
 	/** Dropped when the relay begins, so that a long session does not keep an old snapshot alive. */
-	private world: World | null;
-	private route: RouteSnapshot | null = null;
+	private arrival: Arrival | null;
 	private refusal: RefusalDecision | null = null;
 	private state: SessionState = 'new';
 	/** When the step in hand was told. */
@@ -66,14 +60,12 @@ export class Session {
 
 	constructor(context: SessionContext, facts: AcceptedFacts, meter: RelayMeter, nowNs: number) {
 		this.context = context;
-		this.facts = facts;
 		this.meter = meter;
-		this.world = context.world;
 		this.nowNs = nowNs;
 		this.listener = at(context.world.snapshot.listeners, facts.listener);
 		this.desk = context.openDesk();
 		this.journal = new Journal(this.listener, facts, nowNs);
-		this.admission = new Admission(this.listener, facts.peer);
+		this.arrival = new Arrival(this, context, facts, this.listener, this.desk, this.journal);
 		this.limits = new Limits(nowNs, this.listener.timeouts);
 	}
 
@@ -92,7 +84,7 @@ export class Session {
 
 	/** The snapshot this session still decides by; null once it no longer needs one. */
 	get snapshotId(): number | null {
-		return this.world?.snapshot.id ?? null;
+		return this.arrival?.world.snapshot.id ?? null;
 	}
 
 	/** Takes one event and appends the actions it causes. After a `close` action only `closed` counts. */
@@ -113,7 +105,7 @@ export class Session {
 	private step(event: SessionEvent, nowNs: number, out: SessionAction[]): void {
 		switch (event.type) {
 			case 'accepted':
-				if (this.state === 'new') this.admit(nowNs, out);
+				if (this.state === 'new') this.follow(this.arriving().admit(nowNs), nowNs, out);
 				return;
 			case 'early-bytes':
 				this.earlyBytes = true;
@@ -153,22 +145,33 @@ export class Session {
 		}
 	}
 
-	// --- admit ---
+	// --- before the relay ---
 
-	private admit(nowNs: number, out: SessionAction[]): void {
-		const refusal = this.admission.run(this.liveWorld(), this.desk, nowNs, null);
-		this.journal.identify(this.admission, this.liveWorld().snapshot);
-		if (refusal === null) return this.findPlace(nowNs, out);
-		this.refuse(refusal, nowNs, out);
+	/** Acts on what a stage has come to. */
+	private follow(arrived: Arrived, nowNs: number, out: SessionAction[]): void {
+		switch (arrived.to) {
+			case 'hold':
+				return this.hold(arrived.refusal, nowNs, out);
+			case 'wait':
+				this.journal.queued(arrived.pool, nowNs);
+				return this.enter('queued', arrived.pool.queue?.timeoutMs ?? 0, nowNs);
+			case 'connect':
+				return this.connect(arrived.place, nowNs, out);
+			case 'retry':
+				return this.enter('backoff', arrived.delayMs, nowNs);
+			case 'end':
+				return this.end(arrived.outcome, arrived.detail, arrived.manner, out);
+		}
 	}
 
-	private refuse(refusal: RefusalDecision, nowNs: number, out: SessionAction[]): void {
+	private enter(state: SessionState, waitMs: number, nowNs: number): void {
+		this.state = state;
+		this.stateDeadlineNs = after(nowNs, waitMs);
+	}
+
+	private hold(refusal: RefusalDecision, nowNs: number, out: SessionAction[]): void {
 		this.refusal = refusal;
-		if (refusal.manner === 'close' || refusal.manner === 'reset') {
-			return this.end(refusal.outcome, refusal.detail, refusal.manner === 'close' ? 'fin' : 'reset', out);
-		}
-		this.state = refusal.manner;
-		this.stateDeadlineNs = after(nowNs, refusal.holdForMs);
+		this.enter(refusal.manner === 'tarpit' ? 'tarpit' : 'silent', refusal.holdForMs, nowNs);
 		out.push(HOLD);
 		this.context.held.add(this);
 	}
@@ -179,43 +182,21 @@ export class Session {
 		this.end(refusal.outcome, `${refusal.detail} (${why})`, 'reset', out);
 	}
 
-	// --- route, balance, connect ---
-
-	private findPlace(nowNs: number, out: SessionAction[]): void {
-		const world = this.liveWorld();
-		const { country, region } = this.admission;
-		const address = this.facts.peer.address;
-		this.route ??= findRoute(world.snapshot, this.listener, { address, country, region }, null);
-		if (this.route === null) return this.end('no-route', null, 'fin', out);
-		this.journal.route = this.route;
-		const request = { listener: this.listener, address, tried: this.journal.tried };
-		const result = takeOrQueue(world, this.route, request, this.desk, this, nowNs);
-		if ('granted' in result) this.connect(result.granted, nowNs, out);
-		else if ('queuedIn' in result) this.wait(result.queuedIn, nowNs);
-		else this.endWithoutPlace(result.refused, out);
-	}
-
 	private connect(place: Granted, nowNs: number, out: SessionAction[]): void {
-		this.state = 'connecting';
 		this.journal.connecting(place, nowNs);
-		this.stateDeadlineNs = after(nowNs, place.pool.connectTimeoutMs);
+		this.enter('connecting', place.pool.connectTimeoutMs, nowNs);
 		out.push({ type: 'connect', pool: place.pool, backend: place.backend });
 	}
 
-	// --- queue ---
-
-	private wait(pool: PoolSnapshot, nowNs: number): void {
-		this.state = 'queued';
-		this.journal.queued(pool, nowNs);
-		this.stateDeadlineNs = after(nowNs, pool.queue?.timeoutMs ?? 0);
+	private onConnectFailed(cause: ConnectFailure, code: string, nowNs: number, out: SessionAction[]): void {
+		this.state = 'backoff';
+		this.follow(this.arriving().retry(cause, code, nowNs), nowNs, out);
 	}
 
 	/** It may come too early or for nothing: what counts is whether there is a place to claim. */
 	private onGrant(nowNs: number, out: SessionAction[]): void {
-		const granted = this.desk.claim(nowNs);
-		if (granted === null) return;
-		this.journal.unqueued(nowNs);
-		this.connect(granted, nowNs, out);
+		const claimed = this.arriving().claim(nowNs);
+		if (claimed !== null) this.follow(claimed, nowNs, out);
 	}
 
 	private onQueueTimeout(nowNs: number, out: SessionAction[]): void {
@@ -225,35 +206,6 @@ export class Session {
 		this.end('queue-timeout', pool === null ? null : `pool ${pool.name}: ${pool.queue?.timeoutMs} ms`, 'fin', out);
 	}
 
-	/** A retry that finds no place ends with what the last connect died of. */
-	private endWithoutPlace(result: NoPlace, out: SessionAction[]): void {
-		const failed = this.journal.lastFailure;
-		if (failed !== null) return this.endConnectFailed(out);
-		this.end(result.verdict === 'full' ? 'pool-full' : 'pool-down', refusalDetail(result), 'fin', out);
-	}
-
-	private onConnectFailed(
-		cause: 'refused' | 'timeout' | 'unreachable' | 'own-shortage',
-		code: string,
-		nowNs: number,
-		out: SessionAction[],
-	): void {
-		const { pool, backend } = this.journal;
-		if (pool === null || backend === null) return;
-		this.desk.release('backend', nowNs);
-		if (cause !== 'own-shortage') this.context.tally.connect(backend.slot, false);
-		this.journal.connectFailed(cause, code);
-		this.state = 'backoff';
-		if (this.journal.attempts > pool.retries.attempts) return this.endConnectFailed(out);
-		this.stateDeadlineNs = after(nowNs, backoffMs(pool.retries, this.journal.attempts, this.liveWorld().rng()));
-	}
-
-	private endConnectFailed(out: SessionAction[]): void {
-		const failed = this.journal.lastFailure;
-		const outcome = failed?.cause === 'own-shortage' ? 'own-shortage' : 'connect-failed';
-		this.end(outcome, failed?.text ?? null, 'reset', out);
-	}
-
 	// --- relay ---
 
 	private startRelay(nowNs: number, out: SessionAction[]): void {
@@ -261,7 +213,7 @@ export class Session {
 		if (pool === null || backend === null) throw new Error('a relay without a backend');
 		this.context.tally.connect(backend.slot, true);
 		this.journal.connected(nowNs);
-		this.world = null;
+		this.arrival = null;
 		this.state = 'relaying';
 		const path = { listener: this.listener.slot, region: region?.slot ?? null, pool: pool.slot, backend: backend.slot };
 		out.push({ type: 'relay', gates: this.desk.gates(path) });
@@ -329,14 +281,14 @@ export class Session {
 				return this.endHeld('held', out);
 			case 'tarpit':
 				this.context.held.delete(this);
-				return this.admit(nowNs, out);
+				return this.follow(this.arriving().admit(nowNs), nowNs, out);
 			case 'connecting':
 				out.push(CANCEL_CONNECT);
 				return this.onConnectFailed('timeout', 'no answer in time', nowNs, out);
 			case 'queued':
 				return this.onQueueTimeout(nowNs, out);
 			case 'backoff':
-				return this.findPlace(nowNs, out);
+				return this.follow(this.arriving().findPlace(nowNs), nowNs, out);
 			case 'relaying':
 				return this.onQuiet(nowNs, out);
 			case 'flushing':
@@ -367,7 +319,7 @@ export class Session {
 		if (this.state === 'silent' || this.state === 'tarpit') this.context.held.delete(this);
 		if (this.state === 'queued') this.leaveQueue();
 		this.state = 'closing';
-		this.world = null;
+		this.arrival = null;
 		this.outcome = outcome;
 		this.detail = detail;
 		out.push(manner === 'fin' ? CLOSE_FIN : CLOSE_RESET);
@@ -385,8 +337,8 @@ export class Session {
 		account(this.context, this.journal, this.meter, this.outcome, this.detail, nowNs);
 	}
 
-	private liveWorld(): World {
-		if (this.world === null) throw new Error('a session in its relay decides nothing by a snapshot');
-		return this.world;
+	private arriving(): Arrival {
+		if (this.arrival === null) throw new Error('a session in its relay decides nothing by a snapshot');
+		return this.arrival;
 	}
 }
