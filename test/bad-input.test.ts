@@ -15,7 +15,7 @@ const STUCK_BYTES = 2 * FEW * 256 * 1024;
 /** What its resident memory may grow by: the allocator keeps what a flood took for the next one. */
 const RESIDENT_BYTES = 160 * 2 ** 20;
 /** What a backend may still pour into a session that is over: buffers on the way, and what lingering reads. */
-const POURED_BYTES = FEW * 64 * 2 ** 20;
+const POURED_BYTES = FEW * 24 * 2 ** 20;
 const PATIENCE_MS = 15_000;
 
 const OFF = { active: 'off', passive: 'off' } as const;

@@ -5,6 +5,11 @@ import { configFile, type LogLine, SluiceProcess } from './sluice-process.ts';
 
 const HOOK = fileURLToPath(new URL('./live-scoreboard-hook.ts', import.meta.url));
 
+/** How long a process may take to come to rest: lingering sockets are given 3 s. */
+const PATIENCE_MS = 10_000;
+/** A look costs a garbage collection on every thread. */
+const LOOK_AGAIN_MS = 100;
+
 /** What a running process holds, seen from inside after a garbage collection on each of its threads. */
 export interface LiveLook {
 	readonly msg: 'live';
@@ -59,12 +64,19 @@ export class LiveSluice {
 		return (await this.run.line('live', (line) => line.turn === turn)) as LogLine & LiveLook;
 	}
 
-	/** The first look that finds nothing held and no more descriptors open than so many; waits for it. */
+	/** The first look that finds nothing held and no more descriptors open than so many; waits for it, not for ever. */
 	async atRest(descriptors = Number.POSITIVE_INFINITY): Promise<LiveLook> {
+		const giveUp = performance.now() + PATIENCE_MS;
 		for (;;) {
-			const look = this.descriptors <= descriptors ? await this.look() : null;
-			if (look?.zero && this.descriptors <= descriptors) return look;
-			await new Promise((resolve) => setTimeout(resolve, 20));
+			const look = await this.look();
+			const open = this.descriptors;
+			if (look.zero && open <= descriptors) return look;
+			if (performance.now() > giveUp) {
+				throw new Error(
+					`places ${look.zero ? 'are free' : 'are held'}, ${open} descriptors of ${descriptors} are open`,
+				);
+			}
+			await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
 		}
 	}
 
