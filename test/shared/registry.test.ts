@@ -88,3 +88,21 @@ t.test('a client table is kept while the listener and the shape stay, and given 
 	t.equal(registry.clientTable('news', 100, 2), table);
 	t.equal(registry.scoreboard.clientTables[table]?.active(clientLimits(table), v4(9)), 0);
 });
+
+t.test(
+	'a pool keeps its queue; it is given to another pool only when no snapshot names it and nobody waits',
+	async (t) => {
+		const registry = new SlotRegistry({ workers: 2, seed: 1 });
+		const a = registry.queue('a');
+		registry.retain(1, [], [], [a]);
+		t.equal(registry.queue('a'), a);
+		t.not(registry.queue('b'), a, 'a snapshot names it');
+		registry.retain(2, []);
+		registry.releaseSnapshot(1);
+		const waiting = registry.scoreboard.queues[a]?.enqueue(0, 1) ?? -1;
+		const taken = [registry.queue('c'), registry.queue('d')];
+		t.notOk(taken.includes(a), 'somebody waits there');
+		registry.scoreboard.queues[a]?.leave(0, waiting);
+		t.equal(registry.queue('e'), a);
+	},
+);
