@@ -46,7 +46,12 @@ function stage(
 	const listener = at(snapshot.listeners, 0);
 	const place = (tried: readonly string[] = [], desk = new FakeDesk(board), trace: Trace | null = null): string => {
 		const all = snapshot.pools.flatMap((pool) => pool.backends);
-		const request = { listener, address: null, tried: all.filter((backend) => tried.includes(backend.name)), mayWaitFirst: true };
+		const request = {
+			listener,
+			address: null,
+			tried: all.filter((backend) => tried.includes(backend.name)),
+			mayWaitFirst: true,
+		};
 		const result = takePlacement(world, at(listener.routes, 0), request, desk, 0, trace);
 		return isPlacement(result) ? result.backend.name : `${result.verdict} ${result.pool?.name ?? 'none'}`;
 	};
