@@ -37,9 +37,12 @@ const active = z
 	)
 	.prefault({ type: 'tcp' })
 	.meta(
-		about('Probes of every backend, from the main thread: keys as below, or `off`; then every backend counts as up.', {
-			interval: '2s',
-		}),
+		about(
+			'Probes of every backend, from the main thread: keys as below, or `off`; then every backend counts as up. A probe is a connection of its own: it does not count towards `maxConnections`.',
+			{
+				interval: '2s',
+			},
+		),
 	);
 
 const passive = z
