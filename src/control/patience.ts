@@ -1,0 +1,21 @@
+/** A timer of Node's holds at most 2^31 - 1 ms. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Waiting that somebody may cut short, for good. */
+export class Patience {
+	private readonly hurried = Promise.withResolvers<void>();
+
+	/** Every wait is over, this one and those to come. */
+	hurry(): void {
+		this.hurried.resolve();
+	}
+
+	/** So long, or until it is `over`, or until `hurry`. */
+	async wait(ms: number, over?: Promise<void>): Promise<void> {
+		if (ms <= 0) return;
+		const { promise, resolve } = Promise.withResolvers<void>();
+		const timer = setTimeout(resolve, Math.min(ms, LONGEST_MS));
+		await Promise.race([promise, this.hurried.promise, ...(over === undefined ? [] : [over])]);
+		clearTimeout(timer);
+	}
+}
