@@ -1,28 +1,30 @@
 import { randomInt } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { monotonicClock } from './clock.ts';
 import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
-import { reusePortWorks } from './control/bind.ts';
 import { type CompileInput, compileSnapshot, hostNames } from './control/config/compile.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
 import type { Config } from './control/config/schema.ts';
 import { defaultMaxConnections, nofileLimit } from './control/descriptors.ts';
 import { Fleet } from './control/fleet.ts';
 import { countriesOf } from './control/geo/continents.ts';
+import { GeoKeeper } from './control/geo/keeper.ts';
+import type { MmdbFile } from './control/geo/mmdb-file.ts';
+import { databaseOf, type GeoSource } from './control/geo/source.ts';
 import { HealthKeeper } from './control/health-keeper.ts';
 import type { Log } from './control/log.ts';
+import { Patience } from './control/patience.ts';
 import { afterTimeout } from './control/probe-schedule.ts';
 import { TcpProbes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, Resolver, systemLookup } from './control/resolve.ts';
+import { countWorkers } from './control/worker-count.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
 import type { Clock } from './core/ports.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
 import { seededRng } from './rng.ts';
-import { MAX_WORKERS } from './shared/layout.ts';
 import { RingReader } from './shared/ring-reader.ts';
 
 /** What an application needs from outside, and what tests put in its place. */
@@ -36,6 +38,8 @@ export interface AppOptions {
 	/** Size of each worker's record ring; a power of two. */
 	readonly ringBytes?: number;
 }
+
+type Compile = (id: number, slots: CompileInput['slots']) => Snapshot;
 
 /** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
 const WORKER_URL = new URL(`./worker${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
@@ -57,14 +61,15 @@ export class App {
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
 	private readonly resolver: Resolver;
+	private readonly geo: GeoKeeper;
 	private readonly probes = new TcpProbes();
 	private readonly health: HealthKeeper;
 	private readonly book = new AddressBook();
 	private config: Config;
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
-	private readonly hurried = Promise.withResolvers<void>();
+	private readonly patience = new Patience();
 	private readonly stopped = Promise.withResolvers<void>();
-	/** What is done one after the other: reloads and changed names. */
+	/** What is done one after the other: reloads, changed names, a changed database. */
 	private turns: Promise<unknown> = Promise.resolve();
 	private refreshQueued = false;
 
@@ -95,6 +100,7 @@ export class App {
 			clock: this.clock,
 			log: this.log,
 			ringBytes: options.ringBytes,
+			onSnapshotGone: (snapshot) => this.geo.gone(snapshot),
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
 		this.pump = new RecordPump(
@@ -106,6 +112,11 @@ export class App {
 			every: everyInterval,
 			changed: () => this.refreshNames(),
 			failed: (host, reason) => this.log.warn('cannot look up a name', { host, reason }),
+		});
+		this.geo = new GeoKeeper({
+			log: this.log,
+			every: everyInterval,
+			changed: (next) => this.replaceDatabase(next),
 		});
 		this.health = new HealthKeeper({
 			board: this.fleet.scoreboard,
@@ -137,14 +148,16 @@ export class App {
 	}
 
 	private async open(): Promise<void> {
+		const geo = await this.geo.prepare(this.config);
 		const plan = await this.book.plan(this.config);
 		await this.resolver.prepare(hostNames(this.config));
 		this.pump.start();
-		const failures = await this.fleet.start(this.compiler(this.config, plan));
+		const failures = await this.fleet.start(this.compiler(this.config, plan, geo));
 		if (failures.length > 0) {
 			throw new SluiceError('cannot-bind', failures.join('\n'), { exitCode: EXIT.cannotStart });
 		}
 		this.phase = 'running';
+		this.geo.adopt(geo, this.fleet.snapshotId);
 		this.resolver.watch(hostNames(this.config));
 		this.tellListening(plan);
 	}
@@ -174,10 +187,11 @@ export class App {
 		this.phase = 'stopping';
 		const { preStopMs = this.config.preStop, drainMs = this.config.drain } = times;
 		this.resolver.stop();
+		this.geo.stop();
 		this.log.info('stopping', { preStopMs, drainMs });
-		await this.patience(preStopMs);
+		await this.patience.wait(preStopMs);
 		const over = this.fleet.drain(this.clock.nowNs() + drainMs * NS_PER_MS);
-		await this.patience(drainMs + STOP_GRACE_MS, over);
+		await this.patience.wait(drainMs + STOP_GRACE_MS, over);
 		await this.fleet.closeAll();
 		this.log.info('stopped');
 		await this.dispose();
@@ -186,7 +200,7 @@ export class App {
 
 	/** Waits no longer for anything: what is open is closed at once. For use with `stop`. */
 	hurry(): void {
-		this.hurried.resolve();
+		this.patience.hurry();
 	}
 
 	private async replaceConfig(config: Config): Promise<ConfigDiff> {
@@ -195,10 +209,12 @@ export class App {
 			const keys = diff.restart.join(', ');
 			throw new SluiceError('restart-needed', `${keys}: a change needs a restart; nothing was changed`);
 		}
+		const geo = await this.geo.prepare(config);
 		const plan = await this.book.plan(config);
 		await this.resolver.prepare(hostNames(config));
-		await this.publish(config, plan);
+		await this.publish(config, plan, geo);
 		this.config = config;
+		this.geo.adopt(geo, this.fleet.snapshotId);
 		this.log.setLevel(config.log.level);
 		this.resolver.watch(hostNames(config));
 		this.log.info('reloaded', { snapshot: this.fleet.snapshotId, summary: describeDiff(diff), ...diffFields(diff) });
@@ -206,18 +222,20 @@ export class App {
 		return diff;
 	}
 
-	private async publish(config: Config, plan: AddressPlan): Promise<void> {
+	private async publish(config: Config, plan: AddressPlan, geo = this.geo.current): Promise<void> {
 		if (this.phase === 'stopping') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
-		await this.fleet.publish(this.compiler(config, plan));
+		await this.fleet.publish(this.compiler(config, plan, geo));
 	}
 
-	private compiler(config: Config, plan: AddressPlan): (id: number, slots: CompileInput['slots']) => Snapshot {
+	private compiler(config: Config, plan: AddressPlan, geo: GeoSource): Compile {
 		return (id, slots) => {
+			this.geo.use(id, geo);
 			const snapshot = compileSnapshot(config, {
 				id,
 				slots,
 				resolved: this.resolver.answers,
 				ports: plan.ports,
+				geoDatabase: databaseOf(geo),
 				countriesOf,
 				defaultMaxConnections: defaultMaxConnections(nofileLimit()),
 			});
@@ -240,6 +258,16 @@ export class App {
 		turn.catch((error) => this.log.error('names not applied', { reason: errorText(error) }));
 	}
 
+	/** The file has changed: the same configuration again, unless another file is in force by then. */
+	private replaceDatabase(next: MmdbFile): void {
+		const turn = this.inTurn(async () => {
+			if (this.config.geo.database !== next.path) return;
+			await this.publish(this.config, await this.book.plan(this.config), next);
+			this.geo.adopt(next, this.fleet.snapshotId);
+		});
+		turn.catch((error) => this.log.error('geo database not applied', { reason: errorText(error) }));
+	}
+
 	private inTurn<T>(work: () => Promise<T>): Promise<T> {
 		const turn = this.turns.then(work);
 		this.turns = turn.catch(() => {});
@@ -259,33 +287,13 @@ export class App {
 		this.options.onFatal(reason);
 	}
 
-	/** So long, or until it is `over`, or until `hurry`. */
-	private async patience(ms: number, over?: Promise<void>): Promise<void> {
-		if (ms <= 0) return;
-		const { promise, resolve } = Promise.withResolvers<void>();
-		// A timer of Node's holds at most 2^31 - 1 ms.
-		const timer = setTimeout(resolve, Math.min(ms, 2 ** 31 - 1));
-		await Promise.race([promise, this.hurried.promise, ...(over === undefined ? [] : [over])]);
-		clearTimeout(timer);
-	}
-
 	private async dispose(): Promise<void> {
 		this.phase = 'stopping';
 		this.resolver.stop();
+		this.geo.stop();
 		this.health.stop();
 		this.probes.close();
 		await this.fleet.dismiss();
 		await this.pump.finish(LAST_WORDS_MS);
 	}
-}
-
-/** `auto` is one per core; one where several sockets cannot listen on one address. */
-async function countWorkers(config: Config, { log, reusePort }: AppOptions): Promise<number> {
-	if (!(reusePort ?? (await reusePortWorks()))) {
-		log.warn('this system has no SO_REUSEPORT for balancing: one worker', { workers: 1 });
-		return 1;
-	}
-	if (config.workers === 'auto') return Math.min(availableParallelism(), MAX_WORKERS);
-	if (config.workers <= MAX_WORKERS) return config.workers;
-	throw new SluiceError('too-many-workers', `workers: ${config.workers} is more than ${MAX_WORKERS}`);
 }

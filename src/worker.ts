@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicClock } from './clock.ts';
-import { openEmbeddedGeo } from './control/geo/embedded.ts';
+import { GeoDatabases } from './control/geo/databases.ts';
 import type { FromWorker, ScoreboardMemory, ToWorker, WorkerStart } from './core/messages.ts';
-import type { Clock, GeoLookup, Rng } from './core/ports.ts';
+import type { Clock, Rng } from './core/ports.ts';
 import type { SlotRef, Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
 import type { Engine } from './engine/engine.ts';
@@ -28,7 +28,7 @@ const QUEUE_AGAIN_MS = 5;
 /** One worker thread: the data plane of one core. Everything it is told comes through `receive`. */
 class DataPlane {
 	private readonly clock: Clock = monotonicClock();
-	private readonly database: GeoLookup = openEmbeddedGeo();
+	private readonly databases = new GeoDatabases();
 	private readonly start: WorkerStart;
 	private readonly board: WorkerBoard;
 	private readonly queues: WorkerQueues;
@@ -101,7 +101,7 @@ class DataPlane {
 		this.queues.apply(snapshot);
 		const world = makeWorld(snapshot, {
 			live: this.board.scoreboard,
-			geo: makeGeoReader(snapshot.geo, this.database),
+			geo: makeGeoReader(snapshot.geo, this.databases.open(snapshot.geo.database)),
 			rng: this.rng,
 		});
 		const before = this.context?.world.snapshot ?? null;

@@ -12,6 +12,7 @@ const pathOf = (file: string): string => fileURLToPath(new URL(file, folder));
 const EXAMPLES: Readonly<Record<string, string>> = {
 	'limits.yaml': '2 listeners, 1 pools, 3 backends',
 	'minimal.yaml': '1 listeners, 1 pools, 2 backends',
+	'mmdb.yaml': '1 listeners, 2 pools, 3 backends',
 	'postgres.yaml': '1 listeners, 2 pools, 3 backends',
 	'queue.yaml': '1 listeners, 2 pools, 3 backends',
 	'redis.yaml': '1 listeners, 1 pools, 3 backends',

@@ -1,16 +1,23 @@
 import type { Command } from 'commander';
 import { loadConfigFile } from '../control/config/load.ts';
 import { summarize } from '../control/config/summarize.ts';
+import { readGeoSource } from '../control/geo/source.ts';
 import type { CommandContext } from './terminal.ts';
 
 export function addCheck(program: Command, { terminal }: CommandContext): void {
 	program
 		.command('check')
-		.description('Read a configuration file and tell every fault in it, one per line.')
+		.description(
+			'Read a configuration file and tell every fault in it, one per line; the files that it names are read, too.',
+		)
 		.requiredOption('-c, --config <file>', 'the configuration file, YAML or JSON')
 		.addHelpText(
 			'after',
 			'\nExample:\n  sluice check -c sluice.yaml\n\nExits with 0 when the file is good, else with 1.',
 		)
-		.action(({ config }: { config: string }) => terminal.out(`ok: ${summarize(loadConfigFile(config))}`));
+		.action(async ({ config: file }: { config: string }) => {
+			const config = loadConfigFile(file);
+			await readGeoSource(config);
+			terminal.out(`ok: ${summarize(config)}`);
+		});
 }

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { hostNames } from '../control/config/compile.ts';
 import { loadConfigFile } from '../control/config/load.ts';
 import type { Config } from '../control/config/schema.ts';
-import { openEmbeddedGeo } from '../control/geo/embedded.ts';
+import { GeoDatabases } from '../control/geo/databases.ts';
+import { databaseOf, readGeoSource } from '../control/geo/source.ts';
 import { justStarted, paperSnapshot } from '../control/paper-snapshot.ts';
 import { type Answers, systemLookup } from '../control/resolve.ts';
 import type { IpAddress } from '../core/address.ts';
@@ -42,10 +43,11 @@ export function addExplain(program: Command, { terminal }: CommandContext): void
 		.addHelpText('after', AFTER)
 		.action(async (options: ExplainOptions) => {
 			const config = loadConfigFile(options.config);
-			const snapshot = paperSnapshot(config, await lookUpNames(config, terminal));
+			const database = databaseOf(await readGeoSource(config));
+			const snapshot = paperSnapshot(config, await lookUpNames(config, terminal), database);
 			const explanation = explain(snapshot, listenerNamed(snapshot, options.listener), options.ip, {
 				live: justStarted(snapshot),
-				geo: makeGeoReader(snapshot.geo, openEmbeddedGeo()),
+				geo: makeGeoReader(snapshot.geo, new GeoDatabases().open(database)),
 				rng: seededRng(SEED),
 				nowNs: 0,
 			});

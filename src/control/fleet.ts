@@ -27,6 +27,8 @@ export interface FleetOptions {
 	readonly log: Log;
 	/** Of each worker's record ring; a power of two. */
 	readonly ringBytes?: number | undefined;
+	/** Nobody uses that snapshot any more. */
+	readonly onSnapshotGone?: (snapshot: number) => void;
 	/** Replacing workers does not help any more. */
 	readonly onGivenUp: (reason: string) => void;
 }
@@ -74,7 +76,10 @@ export class Fleet {
 		this.queues = new QueueKeeper(this.scoreboard, (worker) => wakeWorker(wakes, worker));
 		this.buckets = new BucketKeeper(this.scoreboard);
 		this.settling = setInterval(() => this.buckets.settle(options.clock.nowNs()), SETTLE_MS).unref();
-		this.live = new LiveSnapshots((snapshot) => this.registry.releaseSnapshot(snapshot));
+		this.live = new LiveSnapshots((snapshot) => {
+			this.registry.releaseSnapshot(snapshot);
+			options.onSnapshotGone?.(snapshot);
+		});
 		this.broken.promise.catch(() => {});
 		this.crew = new Crew(options.url, {
 			startData: (worker) => this.startData(worker),

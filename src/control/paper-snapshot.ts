@@ -1,4 +1,4 @@
-import type { Snapshot } from '../core/snapshot.ts';
+import type { GeoDatabase, Snapshot } from '../core/snapshot.ts';
 import type { LookedAt } from '../policy/rehearsal.ts';
 import { compileSnapshot, type SlotSource } from './config/compile.ts';
 import type { Config } from './config/schema.ts';
@@ -6,12 +6,17 @@ import { defaultMaxConnections, nofileLimit } from './descriptors.ts';
 import { countriesOf } from './geo/continents.ts';
 
 /** A configuration's snapshot with no process behind it: for `explain`. Ports given for 0 stay 0. */
-export function paperSnapshot(config: Config, resolved: ReadonlyMap<string, readonly string[]>): Snapshot {
+export function paperSnapshot(
+	config: Config,
+	resolved: ReadonlyMap<string, readonly string[]>,
+	geoDatabase: GeoDatabase = 'embedded',
+): Snapshot {
 	return compileSnapshot(config, {
 		id: 1,
 		slots: paperSlots(),
 		resolved,
 		ports: new Map(),
+		geoDatabase,
 		countriesOf,
 		defaultMaxConnections: defaultMaxConnections(nofileLimit()),
 	});

@@ -77,9 +77,20 @@ export interface NetworkTable {
 	readonly names: readonly string[];
 }
 
+/** Where countries of addresses come from: `embedded` is geoip-lite's country data, loaded by each worker. */
+export type GeoDatabase = 'embedded' | MmdbDatabase;
+
+/** A MaxMind DB file that the control plane has read and checked: one copy for all workers. */
+export interface MmdbDatabase {
+	readonly type: 'mmdb';
+	/** Another one for every reading; the memory may be one that an earlier reading no longer needs. */
+	readonly version: number;
+	/** Not written to while a live snapshot has it. */
+	readonly bytes: Uint8Array<SharedArrayBuffer>;
+}
+
 export interface GeoSnapshot {
-	/** `embedded` is geoip-lite's country data. */
-	readonly database: 'embedded';
+	readonly database: GeoDatabase;
 	readonly overrides: NetworkTable;
 	/** Country of each override, by the index in `overrides`. */
 	readonly overrideCountries: readonly string[];

@@ -128,6 +128,7 @@ export class InProcess implements Assembly {
 			},
 			resolved: new Map(),
 			ports: plan.ports,
+			geoDatabase: 'embedded',
 			countriesOf,
 			defaultMaxConnections: 10_000,
 		});

@@ -2,6 +2,7 @@ import type {
 	AccessList,
 	AccessRules,
 	BucketLimit,
+	GeoDatabase,
 	GeoSnapshot,
 	ListenerShaping,
 	NetworkTable,
@@ -25,7 +26,7 @@ export interface Lookups {
 type Countries = (continent: Continent) => readonly string[];
 type AccessConfig = NonNullable<ListenerConfig['access']>;
 
-export function compileGeo(geo: Config['geo'], countriesOf: Countries): GeoSnapshot {
+export function compileGeo(geo: Config['geo'], database: GeoDatabase, countriesOf: Countries): GeoSnapshot {
 	const regionOfCountry = new Map<string, number>();
 	for (const [index, region] of Object.values(geo.regions).entries()) {
 		for (const country of countriesIn(region, countriesOf)) {
@@ -33,7 +34,7 @@ export function compileGeo(geo: Config['geo'], countriesOf: Countries): GeoSnaps
 		}
 	}
 	return {
-		database: geo.database,
+		database,
 		overrides: buildNetworkTable(geo.overrides.map((override) => override.network)),
 		overrideCountries: geo.overrides.map((override) => override.country),
 		regionOfCountry,

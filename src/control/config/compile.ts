@@ -3,6 +3,7 @@ import { formatTarget, type SocketTarget } from '../../core/address.ts';
 import type {
 	BackendSnapshot,
 	BindSnapshot,
+	GeoDatabase,
 	ListenerSnapshot,
 	PoolQueueSnapshot,
 	PoolSnapshot,
@@ -42,6 +43,8 @@ export interface CompileInput {
 	readonly resolved: ReadonlyMap<string, readonly string[]>;
 	/** Real ports of binds with port 0, by `bindKey`. */
 	readonly ports: ReadonlyMap<string, number>;
+	/** What `geo.database` names, already read. */
+	readonly geoDatabase: GeoDatabase;
 	countriesOf(continent: Continent): readonly string[];
 	/** The process cap when the configuration names none. */
 	readonly defaultMaxConnections: number;
@@ -98,7 +101,7 @@ export function compileSnapshot(config: Config, input: CompileInput): Snapshot {
 			maxConnections: config.limits.maxConnections ?? input.defaultMaxConnections,
 			rates: config.limits.rate,
 		},
-		geo: compileGeo(config.geo, input.countriesOf),
+		geo: compileGeo(config.geo, input.geoDatabase, input.countriesOf),
 		regions: compileRegions(config, input.slots),
 		listeners: compileListeners(config, input, lookups),
 		pools: config.pools.map((pool, index) => compilePool(pool, index, input)),

@@ -152,6 +152,18 @@ export const country = () =>
 		pattern: '^[A-Z]{2}$',
 	});
 
+/** `embedded`, or a path as written. */
+export const databaseName = () =>
+	textForm<string>({
+		unit: 'path',
+		expected: 'embedded or the path of an .mmdb file',
+		parse: (text) =>
+			text === 'embedded' || text.endsWith('.mmdb')
+				? parsed(text)
+				: wrong(`expected embedded or the path of an .mmdb file, got ${quote(text)}`),
+		pattern: '^embedded$|\\.mmdb$',
+	});
+
 const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
 /** A region's name begins with a letter: keys that look like numbers would lose their place in the file's order. */
 export const REGION_NAME_PATTERN = '^[A-Za-z][A-Za-z0-9_.-]{0,63}$';

@@ -2,8 +2,10 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { SocketTarget } from '../../core/address.ts';
-import { ConfigError, type ConfigProblem, EXIT, errorText, SluiceError } from '../../core/errors.ts';
+import { ConfigError, type ConfigProblem, EXIT, SluiceError } from '../../core/errors.ts';
+import { fileFault } from '../file-faults.ts';
 import { findingsOf, formatPath, wording } from './findings.ts';
+import { rememberPlaces } from './places.ts';
 import { checkReferences } from './references.ts';
 import { type Config, configSchema } from './schema.ts';
 import { type Finding, sizeFault, YamlText } from './yaml-document.ts';
@@ -29,7 +31,10 @@ export function parseConfigText(text: string, { file }: { readonly file: string 
 	if (yaml.faults.length > 0)
 		throw new ConfigError(inOrder(yaml.faults.map((fault) => ({ file, path: '', ...fault }))));
 	const result = check(yaml.value, dirname(resolve(file)));
-	if (result.config !== null) return result.config;
+	if (result.config !== null) {
+		rememberPlaces(result.config, (path) => ({ file, ...yaml.locate({ path, message: '' }) }));
+		return result.config;
+	}
 	throw new ConfigError(
 		inOrder(
 			result.findings.map((finding) => ({
@@ -80,8 +85,10 @@ function check(value: unknown, folder: string): Checked {
 function withAbsolutePaths(config: Config, folder: string): Config {
 	const absolute = (target: SocketTarget): SocketTarget =>
 		target.type === 'unix' && !isAbsolute(target.path) ? { type: 'unix', path: resolve(folder, target.path) } : target;
+	const { geo } = config;
 	return {
 		...config,
+		geo: geo.database === 'embedded' ? geo : { ...geo, database: resolve(folder, geo.database) },
 		listeners: config.listeners.map((listener) => ({ ...listener, bind: listener.bind.map(absolute) })),
 		pools: config.pools.map((pool) => ({
 			...pool,
@@ -104,12 +111,6 @@ const inOrder = (problems: readonly ConfigProblem[]): ConfigProblem[] =>
 	problems
 		.toSorted((a, b) => a.line - b.line || a.column - b.column)
 		.filter((problem, i, all) => i === 0 || !isDeepStrictEqual(problem, all[i - 1]));
-
-const READ_FAULTS: Readonly<Record<string, string>> = {
-	ENOENT: 'no such file',
-	EACCES: 'permission denied',
-	EISDIR: 'it is a directory',
-};
 
 function readText(path: string): string {
 	const bytes = readCapped(path);
@@ -138,8 +139,7 @@ function readCapped(path: string): Uint8Array {
 			closeSync(fd);
 		}
 	} catch (error) {
-		const code = (error as NodeJS.ErrnoException).code ?? '';
-		throw unreadable(path, READ_FAULTS[code] ?? errorText(error), error);
+		throw unreadable(path, fileFault(error), error);
 	}
 }
 

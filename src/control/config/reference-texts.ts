@@ -84,6 +84,17 @@ export const HEALTH_NOTES = `## How a backend's health is decided
 - Sessions on a backend that goes down are left alone. Every change is one line in the log, with the reason and how long it had been so.
 - The health of what stays is kept over a reload.`;
 
+export const GEO_NOTES = `## How a country is found
+
+- \`geo.overrides\` first, then the database. An IPv4-mapped address is its IPv4 address.
+- \`database: FILE.mmdb\` takes any country or city database in the MaxMind DB format, of up to 2 GiB. What counts is
+  \`country.iso_code\`, where the client is. \`registered_country\`, where its provider is registered, may be another continent: it
+  does not stand in, and the country is unknown then, as it is with the embedded data.
+- One copy in shared memory serves all workers. The file is looked at every second and reread within about two when it has changed, best
+  by renaming a new one over it. While it is reread, and after that as room for the next time, there is a second copy.
+- A file that cannot be used is refused by \`sluice check\`, at the start and by a reload that names it. When the file in use becomes
+  unusable, half-written for example, the data in use stays, and one line in the log says why.`;
+
 export const NODE_ENGINE_LIMITS = `## What the node engine cannot do
 
 \`engine: node\` moves bytes with \`node:net\`. What that runtime keeps to itself:

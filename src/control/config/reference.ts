@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import { type SchemaNode, schemaTree } from './json-schema.ts';
 import { markdownTable } from './markdown-table.ts';
 import {
+	GEO_NOTES,
 	HEALTH_NOTES,
 	NODE_ENGINE_LIMITS,
 	REFERENCE_INTRODUCTION,
@@ -12,7 +13,7 @@ import {
 /** `config/REFERENCE.md`, whole: a table for each section of the file, then what tables cannot say. */
 export function renderReference(): string {
 	const sections = sectionsOf('', schemaTree()).map(renderSection);
-	return `${[REFERENCE_INTRODUCTION, ...sections, SIZING_NOTES, SHAPING_NOTES, HEALTH_NOTES, NODE_ENGINE_LIMITS].join('\n\n')}\n`;
+	return `${[REFERENCE_INTRODUCTION, ...sections, SIZING_NOTES, SHAPING_NOTES, HEALTH_NOTES, GEO_NOTES, NODE_ENGINE_LIMITS].join('\n\n')}\n`;
 }
 
 /** Every key with its full name, e.g. `listeners[].routes[].to` and `geo.regions.NAME.countries`. */

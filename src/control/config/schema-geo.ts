@@ -1,6 +1,15 @@
 import * as z from 'zod';
 import { CONTINENTS } from '../geo/continents.ts';
-import { about, country, maxConnections, network, REGION_NAME_PATTERN, rates, section } from './fields.ts';
+import {
+	about,
+	country,
+	databaseName,
+	maxConnections,
+	network,
+	REGION_NAME_PATTERN,
+	rates,
+	section,
+} from './fields.ts';
 import { bucket } from './fields-shaping.ts';
 
 const region = section({
@@ -26,10 +35,14 @@ const override = section({
 });
 
 export const geo = section({
-	database: z
-		.enum(['embedded'])
-		.default('embedded')
-		.meta(about('Where countries of addresses come from: `embedded` is the data of geoip-lite.', 'embedded')),
+	database: databaseName()
+		.prefault('embedded')
+		.meta(
+			about(
+				'Where countries come from: `embedded` is the data of geoip-lite; or the path of a MaxMind DB file.',
+				'GeoLite2-Country.mmdb',
+			),
+		),
 	regions: z
 		.record(z.string().meta({ pattern: REGION_NAME_PATTERN }), region)
 		.prefault({})

@@ -49,6 +49,7 @@ function compile(config: Partial<ConfigInput>, input: Partial<CompileInput> = {}
 		slots: new FakeSlots(),
 		resolved: new Map(),
 		ports: new Map(),
+		geoDatabase: 'embedded',
 		countriesOf,
 		defaultMaxConnections: 1234,
 		...input,

@@ -3,7 +3,7 @@ import t from 'tap';
 import { parseConfigText } from '../../../src/control/config/load.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
 
-const VALID = 9;
+const VALID = 10;
 const INVALID = 26;
 
 const folder = (name: string): URL => new URL(`./fixtures/${name}/`, import.meta.url);

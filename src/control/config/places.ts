@@ -1,0 +1,25 @@
+import { ConfigError, type ConfigProblem } from '../../core/errors.ts';
+import { formatPath } from './findings.ts';
+import type { Config } from './schema.ts';
+
+type Path = readonly PropertyKey[];
+type Place = Pick<ConfigProblem, 'file' | 'line' | 'column'>;
+
+/** Keys that name files, whose contents are looked at after the configuration itself was found good. */
+const FILE_KEYS: readonly Path[] = [['geo', 'database']];
+
+const NO_FILE: Place = { file: 'configuration', line: 0, column: 0 };
+
+const placesOf = new WeakMap<Config, ReadonlyMap<string, Place>>();
+
+/** Remembers where such keys are written, for as long as the configuration lives. */
+export function rememberPlaces(config: Config, locate: (path: Path) => Place): void {
+	placesOf.set(config, new Map(FILE_KEYS.map((path) => [formatPath(path), locate(path)])));
+}
+
+/** What is wrong with a file that the configuration names, told at the place of the key. */
+export function fileKeyError(config: Config, path: Path, message: string): ConfigError {
+	const key = formatPath(path);
+	const place = placesOf.get(config)?.get(key) ?? NO_FILE;
+	return new ConfigError([{ ...place, path: key, message }]);
+}
