@@ -7,6 +7,7 @@ import type { LogEvent } from '../../src/core/record.ts';
 import type { EngineFactory } from '../../src/engine/engine.ts';
 import { createNodeEngine } from '../../src/engine/node/engine.ts';
 import { closeBackends, type Teardown } from './echo.ts';
+import { createEpollInProcess } from './epoll-in-process.ts';
 import { InProcess } from './harness-in-process.ts';
 import { until } from './peers.ts';
 import { withoutHealth } from './without-health.ts';
@@ -39,7 +40,10 @@ export interface Target {
 }
 
 /** Every engine of this build, by its name in the configuration. */
-export const ENGINES: ReadonlyMap<string, EngineFactory> = new Map([['node', createNodeEngine]]);
+export const ENGINES: ReadonlyMap<string, EngineFactory> = new Map([
+	['node', createNodeEngine],
+	['epoll', createEpollInProcess],
+]);
 
 /** Two worker threads under the whole application; the engine is the one it chooses. */
 const APPLICATION_WORKERS = 2;

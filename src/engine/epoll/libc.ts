@@ -213,6 +213,8 @@ function inside(buffer: NativeBuffer, offset: number, length: number): void {
 
 function layoutHere(): Layout {
 	if (process.platform !== 'linux') throw new Error(`epoll needs Linux, this is ${process.platform}`);
+	// Looking up host names for the report takes long, and none is needed here.
+	(process.report as { excludeNetwork?: boolean }).excludeNetwork = true;
 	const header = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
 	const name = `${header.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc'}-${process.arch}`;
 	const layout = LAYOUTS.get(name);

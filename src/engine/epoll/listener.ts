@@ -1,0 +1,118 @@
+import type { Endpoint, SocketTarget } from '../../core/address.ts';
+import type { BindSnapshot, KeepAlive } from '../../core/snapshot.ts';
+import { ERRNO } from './errno.ts';
+import { EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from './layouts.ts';
+import type { Libc } from './libc.ts';
+import type { FdOwner, Poller } from './poller.ts';
+import type { SocketAddress } from './sockaddr.ts';
+import { setKeepAlive } from './upstream.ts';
+
+/** Clients taken at a time, before other events get their turn. */
+const BATCH = 64;
+
+export interface ListenerHooks {
+	/** A client; its descriptor is the hook's to close. */
+	readonly accepted: (listener: EpollListener, fd: number, peer: Endpoint) => void;
+	/** accept(2) failed for want of descriptors or memory; the listener has paused. */
+	readonly starved: (listener: EpollListener, error: number) => void;
+}
+
+/**
+ * One listening socket in one worker's epoll set. Level-triggered: what is left in its queue is told again,
+ * and nothing is told while it is paused.
+ */
+export class EpollListener implements FdOwner {
+	readonly fd: number;
+	readonly bind: BindSnapshot;
+	/** Index into the snapshot's listeners; follows the snapshots while the address stays. */
+	listener: number;
+	readonly #libc: Libc;
+	readonly #poller: Poller;
+	readonly #address: SocketAddress;
+	readonly #hooks: ListenerHooks;
+	#open = false;
+
+	constructor(
+		tools: { readonly libc: Libc; readonly poller: Poller; readonly address: SocketAddress },
+		fd: number,
+		bind: BindSnapshot,
+		listener: number,
+		hooks: ListenerHooks,
+	) {
+		this.#libc = tools.libc;
+		this.#poller = tools.poller;
+		this.#address = tools.address;
+		this.fd = fd;
+		this.bind = bind;
+		this.listener = listener;
+		this.#hooks = hooks;
+	}
+
+	get isUnix(): boolean {
+		return this.bind.target.type === 'unix';
+	}
+
+	get paused(): boolean {
+		return !this.#open;
+	}
+
+	/** Answers 0 or a negated error number. */
+	resume(): number {
+		if (this.#open) return 0;
+		const added = this.#poller.add(this.fd, EPOLLIN, this);
+		this.#open = added === 0;
+		return added;
+	}
+
+	pause(): void {
+		if (!this.#open) return;
+		this.#open = false;
+		this.#poller.remove(this.fd);
+	}
+
+	/** Accepted sockets inherit it. */
+	setKeepAlive(keepAlive: KeepAlive): void {
+		if (!this.isUnix) setKeepAlive(this.#libc, this.fd, keepAlive);
+	}
+
+	onEvents(): void {
+		this.acceptSome();
+	}
+
+	/** Takes what waits, at most a batch; answers whether the queue was seen empty. */
+	acceptSome(): boolean {
+		for (let i = 0; i < BATCH && this.#open; i++) {
+			const fd = this.#libc.accept(this.fd, this.#address.buffer, SOCK_NONBLOCK | SOCK_CLOEXEC);
+			if (fd >= 0) this.#hooks.accepted(this, fd, this.#address.take());
+			else if (fd === -ERRNO.EAGAIN) return true;
+			else if (STARVED.has(-fd)) {
+				this.pause();
+				this.#hooks.starved(this, fd);
+			}
+			// Anything else is the fate of one client that has gone already (accept(2), Error handling).
+		}
+		return false;
+	}
+
+	/** The socket's own end of an accepted connection. */
+	localOf(fd: number): Endpoint {
+		const { target } = this.bind;
+		if (!isWildcard(target)) return this.#fixedLocal ?? this.#askLocal(this.fd);
+		return this.#askLocal(fd);
+	}
+
+	#fixedLocal: Endpoint | null = null;
+
+	#askLocal(fd: number): Endpoint {
+		if (this.#libc.getsockname(fd, this.#address.buffer) < 0) return NO_ENDPOINT;
+		const local = this.#address.take();
+		if (fd === this.fd) this.#fixedLocal = local;
+		return local;
+	}
+}
+
+const NO_ENDPOINT: Endpoint = { address: null, port: 0 };
+const STARVED: ReadonlySet<number> = new Set([ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOBUFS, ERRNO.ENOMEM]);
+
+const isWildcard = (target: SocketTarget): boolean =>
+	target.type === 'tcp' && (target.host === '0.0.0.0' || target.host === '::');
