@@ -21,6 +21,7 @@ import { EXIT, errorText, SluiceError } from './core/errors.ts';
 import type { Clock } from './core/ports.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
+import { openNativeHost } from './native.ts';
 import { seededRng } from './rng.ts';
 import { MAX_WORKERS } from './shared/layout.ts';
 import { RingReader } from './shared/ring-reader.ts';
@@ -95,6 +96,7 @@ export class App {
 			clock: this.clock,
 			log: this.log,
 			ringBytes: options.ringBytes,
+			native: openNativeHost(config.engine, workerCount, this.log),
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
 		this.pump = new RecordPump(

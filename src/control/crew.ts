@@ -7,6 +7,8 @@ export interface CrewOwner {
 	/** What a worker of this number starts with; asked again for its replacement. */
 	startData(worker: number): WorkerStart;
 	message(worker: number, message: FromWorker): void;
+	/** A message is on its way to a worker, whose loop may need to be told. */
+	sent(worker: number): void;
 	/** The thread is gone for good. Gives back what it held; its number is free when that is done. */
 	died(worker: number, reason: string): Promise<void>;
 	/** A replacement runs and waits for its first snapshot. */
@@ -59,10 +61,17 @@ export class Crew {
 
 	send(worker: number, message: ToWorker): void {
 		this.threads.get(worker)?.postMessage(message);
+		this.owner.sent(worker);
 	}
 
 	sendAll(message: ToWorker): void {
-		for (const thread of this.threads.values()) thread.postMessage(message);
+		for (const worker of this.threads.keys()) this.send(worker, message);
+	}
+
+	/** Ends a thread that does not answer any more; it is replaced as one that died. */
+	end(worker: number): void {
+		void this.threads.get(worker)?.terminate();
+		this.owner.sent(worker);
 	}
 
 	/** From now on who dies is not replaced. */
@@ -75,7 +84,9 @@ export class Crew {
 	/** Ends every thread and replaces none. */
 	async dismiss(): Promise<void> {
 		this.hireNoMore();
-		await Promise.all([...this.threads.values()].map((thread) => thread.terminate()));
+		const ended = [...this.threads.values()].map((thread) => thread.terminate());
+		for (const worker of this.threads.keys()) this.owner.sent(worker);
+		await Promise.all(ended);
 	}
 
 	private gone(worker: number, thread: Worker, reason: string): void {

@@ -137,7 +137,7 @@ export class InProcess implements Assembly {
 		this.#queues.apply(snapshot);
 		this.#buckets.applyTerms(snapshot, this.#clock.nowNs());
 		this.#context = this.#contextFor(snapshot);
-		const failures = await this.engine.apply(snapshot);
+		const failures = await new Promise<readonly string[]>((done) => this.engine.apply(snapshot, done));
 		if (failures.length > 0) throw new Error(failures.join('\n'));
 		this.#book.adopt(plan);
 		this.#drainLeaving(snapshot);

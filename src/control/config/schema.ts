@@ -30,11 +30,11 @@ const limits = section({
  */
 export const configSchema = section({
 	engine: z
-		.enum(['auto', 'node'])
+		.enum(['auto', 'epoll', 'node'])
 		.default('auto')
 		.meta(
 			about(
-				'What moves the bytes: `node` is `node:net`; `auto` takes the best there is, at present `node`. A change needs a restart.',
+				'What moves the bytes: `epoll` calls the Linux kernel itself, `node` is `node:net`; `auto` takes epoll where it works, else node, and says why. `epoll` never falls back. A change needs a restart.',
 				'node',
 			),
 		),

@@ -1,7 +1,7 @@
+import { connectFailureOf } from '../../core/connect-failure.ts';
 import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
 import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapshot.ts';
 import type { Side } from '../../core/units.ts';
-import { connectFailureOf } from '../connect-failure.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
 import { ERRNO, errnoName } from './errno.ts';

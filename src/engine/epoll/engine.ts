@@ -116,14 +116,12 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 
 	// --- listeners ---
 
-	async apply(snapshot: Snapshot): Promise<readonly string[]> {
-		return this.applyNow(snapshot);
+	apply(snapshot: Snapshot, done: (failures: readonly string[]) => void): void {
+		this.#snapshot = snapshot;
+		done(this.#stopped ? [] : this.#openWanted(snapshot));
 	}
 
-	/** As `apply`, at once. */
-	applyNow(snapshot: Snapshot): readonly string[] {
-		this.#snapshot = snapshot;
-		if (this.#stopped) return [];
+	#openWanted(snapshot: Snapshot): readonly string[] {
 		const wanted = wantedBinds(snapshot, this.#options.worker, true);
 		for (const [key, open] of this.#listeners) {
 			const stays = wanted.get(key);
@@ -205,6 +203,10 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 
 	sessions(): Iterable<S> {
 		return this.#driver.sessions();
+	}
+
+	tell(session: object, event: SessionEvent): void {
+		this.#connections.get(session as S)?.report(event);
 	}
 
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void {

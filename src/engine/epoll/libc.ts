@@ -10,6 +10,12 @@ export interface NativeBuffer {
 	readonly address: number;
 }
 
+/** Hears of every descriptor that is opened, and of each before it is closed. */
+export interface DescriptorNotes {
+	opened(fd: number): void;
+	closing(fd: number): void;
+}
+
 type NativeCall = (...args: number[]) => number;
 
 interface Koffi {
@@ -58,9 +64,11 @@ export class Libc {
 	readonly #errno: Int32Array;
 	readonly #small: NativeBuffer;
 	readonly #smallView: DataView;
+	readonly #notes: DescriptorNotes | null;
 
 	/** @throws Error when koffi, the C library or a layout for this machine is missing. */
-	constructor() {
+	constructor(notes: DescriptorNotes | null = null) {
+		this.#notes = notes;
 		this.layout = layoutHere();
 		this.#koffi = createRequire(import.meta.url)('koffi') as Koffi;
 		const library = this.#koffi.load(null);
@@ -74,12 +82,13 @@ export class Libc {
 
 	/** Zeroed memory of its own. */
 	allocate(bytes: number): NativeBuffer {
-		const memory = new Uint8Array(bytes);
+		// Over a buffer of its own: the bytes of a small array made alone lie on the heap, where they are moved.
+		const memory = new Uint8Array(new ArrayBuffer(bytes));
 		return { bytes: memory, address: Number(this.#koffi.address(memory)) };
 	}
 
 	epollCreate(flags: number): number {
-		return this.#checked(this.#call.epoll_create1(flags));
+		return this.#opened(this.#call.epoll_create1(flags));
 	}
 
 	epollCtl(epollFd: number, operation: number, fd: number, event: NativeBuffer): number {
@@ -108,11 +117,12 @@ export class Libc {
 	}
 
 	close(fd: number): number {
+		this.#notes?.closing(fd);
 		return this.#checked(this.#call.close(fd));
 	}
 
 	socket(family: number, type: number): number {
-		return this.#checked(this.#call.socket(family, type, 0));
+		return this.#opened(this.#call.socket(family, type, 0));
 	}
 
 	/** The two descriptors as a pair, or the negated error number. */
@@ -132,7 +142,7 @@ export class Libc {
 	/** The peer's address is written to `address`. */
 	accept(fd: number, address: NativeBuffer, flags: number): number {
 		this.#smallView.setInt32(0, address.bytes.length, true);
-		return this.#checked(this.#call.accept4(fd, address.address, this.#small.address, flags));
+		return this.#opened(this.#call.accept4(fd, address.address, this.#small.address, flags));
 	}
 
 	connect(fd: number, address: NativeBuffer, length: number): number {
@@ -197,7 +207,14 @@ export class Libc {
 
 	#pair(result: number): readonly [number, number] | number {
 		const checked = this.#checked(result);
-		return checked < 0 ? checked : [this.#smallView.getInt32(0, true), this.#smallView.getInt32(4, true)];
+		if (checked < 0) return checked;
+		return [this.#opened(this.#smallView.getInt32(0, true)), this.#opened(this.#smallView.getInt32(4, true))];
+	}
+
+	#opened(result: number): number {
+		const fd = this.#checked(result);
+		if (fd >= 0) this.#notes?.opened(fd);
+		return fd;
 	}
 
 	#checked(result: number): number {

@@ -64,9 +64,9 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 
 	// --- listeners ---
 
-	async apply(snapshot: Snapshot): Promise<readonly string[]> {
+	apply(snapshot: Snapshot, done: (failures: readonly string[]) => void): void {
 		this.#snapshot = snapshot;
-		if (this.#stopped) return [];
+		if (this.#stopped) return done([]);
 		const wanted = wantedBinds(snapshot, this.#options.worker, this.#reusePort);
 		for (const [key, listener] of this.#listeners) {
 			const stays = wanted.get(key);
@@ -74,8 +74,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 			else listener.listener = stays.listener;
 		}
 		const opening = [...wanted.values()].map((bind) => this.#ensureOpen(bind, snapshot));
-		const failures = await Promise.all(opening);
-		return failures.filter((failure) => failure !== null);
+		void Promise.all(opening).then((failures) => done(failures.filter((failure) => failure !== null)));
 	}
 
 	async #ensureOpen(wanted: WantedBind, snapshot: Snapshot): Promise<string | null> {
@@ -152,6 +151,11 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void {
 		this.#driver.broadcast(event, which);
+	}
+
+	after(delayMs: number, run: () => void): () => void {
+		const timer = setTimeout(run, delayMs);
+		return () => clearTimeout(timer);
 	}
 
 	// --- the end ---
