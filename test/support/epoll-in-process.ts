@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { EngineFactory, EngineOptions, EngineSession } from '../../src/engine/engine.ts';
 import { EpollEngine } from '../../src/engine/epoll/engine.ts';
 import { Libc } from '../../src/engine/epoll/libc.ts';
@@ -15,10 +16,14 @@ export const createEpollInProcess: EngineFactory = <S extends EngineSession>(opt
 		pipes: 8,
 		sockets: {
 			open: ({ bind }) => openListeningSocket(libc, bind, false, 4096),
-			release: (_wanted, fd) => void libc.close(fd),
+			release: ({ bind }, fd) => {
+				libc.close(fd);
+				if (bind.target.type === 'unix') rmSync(bind.target.path, { force: true });
+			},
 		},
 	});
-	const turns = setInterval(() => engine.turn(0), 1);
+	// A test whose start failed destroys nothing, and has to end all the same.
+	const turns = setInterval(() => engine.turn(0), 1).unref();
 	const destroy = engine.destroy.bind(engine);
 	engine.destroy = () => {
 		clearInterval(turns);
