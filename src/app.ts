@@ -18,10 +18,10 @@ import { TcpProbes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, Resolver, systemLookup } from './control/resolve.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
-import type { Clock } from './core/ports.ts';
+import type { Clock, NativeHost } from './core/ports.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
-import { openNativeHost } from './native.ts';
+import { openNativeHost, refuseWaiting } from './native.ts';
 import { seededRng } from './rng.ts';
 import { MAX_WORKERS } from './shared/layout.ts';
 import { RingReader } from './shared/ring-reader.ts';
@@ -55,6 +55,8 @@ export class App {
 	private readonly log: Log;
 	private readonly clock: Clock;
 	private readonly workerCount: number;
+	/** Null: the engine is `node`. */
+	private readonly native: NativeHost | null;
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
 	private readonly resolver: Resolver;
@@ -90,13 +92,15 @@ export class App {
 		this.log = options.log;
 		this.clock = monotonicClock();
 		this.workerCount = workerCount;
+		this.native = openNativeHost(config.engine, workerCount, this.log);
+		if (this.native === null) refuseWaiting(config);
 		this.fleet = new Fleet({
 			url: WORKER_URL,
 			workers: workerCount,
 			clock: this.clock,
 			log: this.log,
 			ringBytes: options.ringBytes,
-			native: openNativeHost(config.engine, workerCount, this.log),
+			native: this.native,
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
 		this.pump = new RecordPump(
@@ -197,6 +201,7 @@ export class App {
 			const keys = diff.restart.join(', ');
 			throw new SluiceError('restart-needed', `${keys}: a change needs a restart; nothing was changed`);
 		}
+		if (this.native === null) refuseWaiting(config);
 		const plan = await this.book.plan(config);
 		await this.resolver.prepare(hostNames(config));
 		await this.publish(config, plan);
@@ -221,7 +226,7 @@ export class App {
 				resolved: this.resolver.answers,
 				ports: plan.ports,
 				countriesOf,
-				defaultMaxConnections: defaultMaxConnections(nofileLimit()),
+				defaultMaxConnections: defaultMaxConnections(nofileLimit(), this.native?.pipes ?? 0),
 			});
 			// Before the workers have it: something is known of the backends by the time clients come.
 			this.health.apply(snapshot);

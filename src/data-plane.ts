@@ -6,6 +6,7 @@ import type { SlotRef, Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
 import type { Engine, EngineOptions } from './engine/engine.ts';
 import { makeGeoReader } from './policy/geo.ts';
+import { mayAccept } from './policy/overflow.ts';
 import { WorkerQueues } from './policy/worker-queues.ts';
 import { makeWorld, type World } from './policy/world.ts';
 import { seededRng } from './rng.ts';
@@ -74,6 +75,7 @@ export class DataPlane {
 			workers: start.workers,
 			clock: this.clock,
 			createSession: (facts, meter) => new Session(this.lent(), facts, meter, this.clock.nowNs()),
+			mayAccept: (listener) => this.mayAccept(listener),
 			onSessionOver: () => {},
 			onIdle: () => this.becomeIdle(),
 			log: (event) => this.records.log(event),
@@ -143,6 +145,11 @@ export class DataPlane {
 			held: this.context?.held ?? new HeldClients(cap, this.start.workers, (session) => this.evictSoon(session)),
 			openDesk: () => new Holdings(this.board, this.queues),
 		};
+	}
+
+	private mayAccept(listener: number): boolean {
+		const { world } = this.lent();
+		return mayAccept(world.snapshot, listener, world.live, this.clock.nowNs());
 	}
 
 	private lent(): SessionContext {

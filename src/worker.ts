@@ -6,7 +6,7 @@ import { DescriptorTable } from './engine/epoll/descriptors.ts';
 import { EpollEngine, type EpollOptions } from './engine/epoll/engine.ts';
 import { ERRNO } from './engine/epoll/errno.ts';
 import { EPOLLIN } from './engine/epoll/layouts.ts';
-import { Libc } from './engine/epoll/libc.ts';
+import { type DescriptorNotes, Libc } from './engine/epoll/libc.ts';
 import { createNodeEngine } from './engine/node/engine.ts';
 import { WakeListener } from './engine/node/wake-listener.ts';
 import type { Session } from './session/session.ts';
@@ -29,7 +29,8 @@ function runOnEpoll(start: WorkerStart, native: NativeStart, port: MessagePort):
 	const bell = native.bells[worker] ?? -ERRNO.EBADF;
 	let sockets: ReadonlyMap<string, number> = new Map();
 	const listening: EpollOptions<Session>['sockets'] = {
-		open: ({ key }) => sockets.get(key) ?? -ERRNO.EBADF,
+		// The main thread has told what it could not open.
+		open: ({ key }) => sockets.get(key) ?? null,
 		release: ({ key }) => port.postMessage({ type: 'listening-ended', key }),
 	};
 	let loop: EpollEngine<Session> | null = null;
@@ -60,13 +61,10 @@ function turnForEver(engine: EpollEngine<Session> | null, bell: number, hear: ()
 	for (;;) engine.turn();
 }
 
-function notesOf({ worker, descriptors }: NativeStart) {
-	const table = new DescriptorTable(descriptors);
-	return {
-		opened: (fd: number) => table.opened(fd, worker),
-		closing: (fd: number) => table.closing(fd),
-	};
-}
+const notesOf = ({ worker, descriptors }: NativeStart): DescriptorNotes => ({
+	owners: new DescriptorTable(descriptors).owners,
+	mark: DescriptorTable.markOf(worker),
+});
 
 function run(): void {
 	if (parentPort === null) throw new Error('worker.ts is started as a worker thread only');

@@ -138,13 +138,20 @@ export class Fleet {
 		if (this.phase === 'ending') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
 		const snapshot = this.claimFor(compile);
 		this.buckets.applyTerms(snapshot, this.options.clock.nowNs());
-		this.failures = [...(this.options.native?.open(snapshot) ?? [])];
+		this.failures = [];
+		this.openNative(snapshot);
 		this.applying = new RollCall(Array.from({ length: this.options.workers }, (_, worker) => worker));
 		this.snapshot = snapshot;
 		this.live.add(snapshot.id, this.crew.numbers);
 		for (const worker of this.crew.numbers) this.sendSnapshot(worker, snapshot);
 		await this.applying.complete;
 		return [...new Set(this.failures)];
+	}
+
+	private openNative(snapshot: Snapshot): void {
+		const failures = this.options.native?.open(snapshot) ?? [];
+		this.failures.push(...failures);
+		if (this.phase === 'working') for (const reason of failures) this.options.log.error('cannot listen', { reason });
 	}
 
 	/** Stops accepting and lets sessions go on until then; resolves when the last one is over. */
@@ -241,6 +248,7 @@ export class Fleet {
 		this.returning.add(worker);
 		if (this.snapshot === null) return;
 		this.live.joined(worker);
+		this.options.native?.adopted(worker, this.snapshot);
 		this.sendSnapshot(worker, this.snapshot);
 	}
 

@@ -13,7 +13,7 @@ export function paperSnapshot(config: Config, resolved: ReadonlyMap<string, read
 		resolved,
 		ports: new Map(),
 		countriesOf,
-		defaultMaxConnections: defaultMaxConnections(nofileLimit()),
+		defaultMaxConnections: defaultMaxConnections(nofileLimit(), 0),
 	});
 }
 

@@ -40,11 +40,15 @@ export interface NativeStart {
  * messages by itself, and its descriptors outlive it.
  */
 export interface NativeHost {
+	/** Pipes that its workers may have together; each is two descriptors. */
+	readonly pipes: number;
 	startOf(worker: number): NativeStart;
 	/** Opens the listening sockets that a snapshot adds; answers failures, ready to print. */
 	open(snapshot: Snapshot): readonly string[];
 	/** A worker's listening sockets, by the engine's key of their address. */
 	socketsOf(worker: number): ReadonlyMap<string, number>;
+	/** A new worker begins: its predecessor's sockets that the snapshot has no use for are closed. */
+	adopted(worker: number, snapshot: Snapshot): void;
 	/** The worker listens there no more. */
 	released(worker: number, key: string): void;
 	/** Have the worker look at its messages and its queued sessions. From any thread. */

@@ -21,6 +21,11 @@ export interface EngineOptions<S extends EngineSession = EngineSession> {
 	readonly worker: number;
 	readonly workers: number;
 	readonly clock: Clock;
+	/**
+	 * Whether a client of this listener may be taken out of the kernel's queue now (`overflow: wait`); an index into
+	 * the snapshot last given to `apply`. An engine whose runtime accepts by itself cannot ask.
+	 */
+	mayAccept(listener: number): boolean;
 	/** `facts.listener` is an index into the snapshot last given to `apply`. */
 	createSession(facts: AcceptedFacts, meter: RelayMeter): S;
 	/** The session is over; the engine has forgotten it. The client may still be taking its last bytes. */

@@ -18,9 +18,20 @@ const log = section({
 const limits = section({
 	maxConnections: maxConnections()
 		.optional()
-		.meta(about('Sessions of the whole process at once.', 9_000, 'floor((open files - 256) / 2)')),
+		.meta(
+			about(
+				'Sessions of the whole process at once.',
+				9_000,
+				'floor((open files - 256) / 2), less the pipes of the epoll engine',
+			),
+		),
 	rate: rates().meta(about('New connections of the whole process; of a list, all must hold.', '2000/s', 'no limit')),
-	overflow: overflow().meta(about('What happens above them: `refuse` closes at once.', 'refuse')),
+	overflow: overflow().meta(
+		about(
+			"What happens above them: `refuse` closes at once, `wait` leaves clients in the kernel's queue until there is room (epoll engine only).",
+			'wait',
+		),
+	),
 });
 
 /**

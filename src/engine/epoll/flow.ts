@@ -45,6 +45,14 @@ const ROUNDS = 16;
 const BULKY_READS = 2;
 const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
+/** A socket to read from, and what was seen of it before; see the fields of `Flow`. */
+export interface FlowSource {
+	readonly fd: number;
+	readonly readable: boolean;
+	readonly readOn: boolean;
+	readonly ended: boolean;
+}
+
 /**
  * One direction of a relay. Small amounts are read into the worker's buffer and sent on at once, of which only
  * what the kernel does not take is kept; bulky ones are spliced through a pipe and never seen. Events are
@@ -62,10 +70,12 @@ export class Flow implements DeadlineEntry {
 	readonly #source: number;
 	readonly #target: number;
 	/** The source may have bytes, or its FIN. */
-	readable = false;
-	/** The source's FIN is known to have come: read on until it is met. */
-	ending = false;
-	ended = false;
+	readable: boolean;
+	/** A FIN or urgent data is known to have come, at which a read stops short: only EAGAIN says that nothing is left. */
+	readOn: boolean;
+	ended: boolean;
+	/** The source was reset: what it sent before is read as far as the target and the gate take it at once. */
+	failing = false;
 	#kept: NativeBuffer | null = null;
 	#keptFrom = 0;
 	#keptTo = 0;
@@ -74,13 +84,23 @@ export class Flow implements DeadlineEntry {
 	#chunks = 0;
 	#heldBack = false;
 
-	constructor(tools: RelayTools, meter: Meter, gate: RelayGate, direction: Direction, source: number, target: number) {
+	constructor(
+		tools: RelayTools,
+		meter: Meter,
+		gate: RelayGate,
+		direction: Direction,
+		source: FlowSource,
+		target: number,
+	) {
 		this.#tools = tools;
 		this.#meter = meter;
 		this.gate = gate;
 		this.direction = direction;
-		this.#source = source;
+		this.#source = source.fd;
 		this.#target = target;
+		this.readable = source.readable;
+		this.readOn = source.readOn;
+		this.ended = source.ended;
 	}
 
 	/** Chunks read so far, up to a few. */
@@ -97,8 +117,8 @@ export class Flow implements DeadlineEntry {
 	pump(): PumpResult {
 		for (let round = 0; round < ROUNDS; round++) {
 			const written = this.flush();
-			if (written !== AGAIN) return written;
-			if (this.ended || !this.readable) return WAITING;
+			if (written !== AGAIN) return written === WAITING ? this.#pause() : written;
+			if (this.ended || !this.readable) return this.#pause();
 			const pipe = this.#pipe;
 			const allowed = this.gate.ask(
 				pipe === null ? this.#tools.scratch.bytes.length : pipe.capacity,
@@ -110,6 +130,11 @@ export class Flow implements DeadlineEntry {
 			if (read !== AGAIN) return read;
 		}
 		return AGAIN;
+	}
+
+	/** No edge is to come from a source that was reset. */
+	#pause(): PumpResult {
+		return this.failing ? SOURCE_LOST : WAITING;
 	}
 
 	/** Writes what is kept. AGAIN: nothing is left of it. */
@@ -136,8 +161,8 @@ export class Flow implements DeadlineEntry {
 		this.#count(got);
 		if (got < allowed) {
 			this.gate.unused(allowed - got);
-			// A short read has emptied the socket (epoll(7)); only a FIN that is known of is still to be met.
-			this.readable = this.ending;
+			// A short read has emptied the socket (epoll(7)); unless it stopped short of something.
+			this.readable = this.readOn;
 			this.#fullReads = 0;
 		} else if (got === scratch.bytes.length && ++this.#fullReads >= BULKY_READS) {
 			this.#pipe = this.#tools.pipes.borrow();
@@ -159,11 +184,12 @@ export class Flow implements DeadlineEntry {
 	}
 
 	#sendKept(kept: NativeBuffer): PumpResult {
-		const length = this.#keptTo - this.#keptFrom;
-		const sent = this.#tools.libc.send(this.#target, kept, this.#keptFrom, length, MSG_NOSIGNAL);
-		if (sent < 0) return sent === -ERRNO.EAGAIN ? WAITING : TARGET_LOST;
-		this.#keptFrom += sent;
-		if (sent < length) return this.#sendKept(kept);
+		while (this.#keptFrom < this.#keptTo) {
+			const length = this.#keptTo - this.#keptFrom;
+			const sent = this.#tools.libc.send(this.#target, kept, this.#keptFrom, length, MSG_NOSIGNAL);
+			if (sent <= 0) return sent === -ERRNO.EAGAIN ? WAITING : TARGET_LOST;
+			this.#keptFrom += sent;
+		}
 		this.#tools.buffers.giveBack(kept);
 		this.#kept = null;
 		return AGAIN;
@@ -179,14 +205,19 @@ export class Flow implements DeadlineEntry {
 		}
 		this.#tools.pipes.giveBack(pipe);
 		this.#pipe = null;
-		return this.#readFailed(got, allowed);
+		if (got !== -ERRNO.EAGAIN || !this.readOn) return this.#readFailed(got, allowed);
+		// splice(2) does not pass urgent data, recv(2) does.
+		this.gate.unused(allowed);
+		return AGAIN;
 	}
 
 	#spliceOut(pipe: Pipe): PumpResult {
-		const sent = this.#tools.libc.splice(pipe.readFd, this.#target, pipe.bytes, SPLICE_FLAGS);
-		if (sent < 0) return sent === -ERRNO.EAGAIN ? WAITING : TARGET_LOST;
-		pipe.bytes -= sent;
-		return pipe.bytes === 0 ? AGAIN : this.#spliceOut(pipe);
+		while (pipe.bytes > 0) {
+			const sent = this.#tools.libc.splice(pipe.readFd, this.#target, pipe.bytes, SPLICE_FLAGS);
+			if (sent <= 0) return sent === -ERRNO.EAGAIN ? WAITING : TARGET_LOST;
+			pipe.bytes -= sent;
+		}
+		return AGAIN;
 	}
 
 	/** Nothing was read, and nothing will be for a while: what was reserved goes back. */
@@ -209,7 +240,7 @@ export class Flow implements DeadlineEntry {
 	#holdBack(): PumpResult {
 		if (!this.#heldBack) this.#meter.holdBack(this.#tools.nowNs());
 		this.#heldBack = true;
-		return HELD_BACK;
+		return this.failing ? SOURCE_LOST : HELD_BACK;
 	}
 
 	#letGo(): void {

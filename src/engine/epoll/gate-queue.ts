@@ -1,7 +1,6 @@
 import { Deadlines } from '../deadlines.ts';
-import type { EpollConnection } from './connection.ts';
 import type { Flow } from './flow.ts';
-import type { Timed } from './loop.ts';
+import type { Pumped, Timed } from './loop.ts';
 
 /**
  * The flows of one worker that wait for their gates, in the order of the instants they were promised. The wait
@@ -9,14 +8,14 @@ import type { Timed } from './loop.ts';
  */
 export class GateQueue implements Timed {
 	readonly #waiting = new Deadlines<Flow>();
-	readonly #owners = new Map<Flow, EpollConnection>();
+	readonly #owners = new Map<Flow, Pumped>();
 
 	get nextNs(): number {
 		return this.#waiting.nextNs;
 	}
 
-	await(connection: EpollConnection, flow: Flow): void {
-		this.#owners.set(flow, connection);
+	await(relay: Pumped, flow: Flow): void {
+		this.#owners.set(flow, relay);
 		this.#waiting.set(flow, flow.gate.readyNs);
 	}
 
@@ -26,9 +25,9 @@ export class GateQueue implements Timed {
 
 	runDue(nowNs: number): void {
 		for (let flow = this.#waiting.takeDue(nowNs); flow !== null; flow = this.#waiting.takeDue(nowNs)) {
-			const connection = this.#owners.get(flow);
+			const relay = this.#owners.get(flow);
 			this.#owners.delete(flow);
-			connection?.pump();
+			relay?.pump();
 		}
 	}
 }

@@ -10,10 +10,10 @@ export interface NativeBuffer {
 	readonly address: number;
 }
 
-/** Hears of every descriptor that is opened, and of each before it is closed. */
+/** Where it is written down who has a descriptor, see `descriptors.ts`: `mark` when it is opened, 0 before it is closed. */
 export interface DescriptorNotes {
-	opened(fd: number): void;
-	closing(fd: number): void;
+	readonly owners: Int32Array;
+	readonly mark: number;
 }
 
 type NativeCall = (...args: number[]) => number;
@@ -64,11 +64,14 @@ export class Libc {
 	readonly #errno: Int32Array;
 	readonly #small: NativeBuffer;
 	readonly #smallView: DataView;
-	readonly #notes: DescriptorNotes | null;
+	/** Written in the line of the call that opens: a thread is ended only where it enters a function or repeats a loop. */
+	readonly #owners: Int32Array;
+	readonly #mark: number;
 
 	/** @throws Error when koffi, the C library or a layout for this machine is missing. */
 	constructor(notes: DescriptorNotes | null = null) {
-		this.#notes = notes;
+		this.#owners = notes?.owners ?? new Int32Array(0);
+		this.#mark = notes?.mark ?? 0;
 		this.layout = layoutHere();
 		this.#koffi = createRequire(import.meta.url)('koffi') as Koffi;
 		const library = this.#koffi.load(null);
@@ -88,7 +91,9 @@ export class Libc {
 	}
 
 	epollCreate(flags: number): number {
-		return this.#opened(this.#call.epoll_create1(flags));
+		const fd = this.#call.epoll_create1(flags);
+		if (fd >= 0) this.#owners[fd] = this.#mark;
+		return this.#checked(fd);
 	}
 
 	epollCtl(epollFd: number, operation: number, fd: number, event: NativeBuffer): number {
@@ -117,12 +122,14 @@ export class Libc {
 	}
 
 	close(fd: number): number {
-		this.#notes?.closing(fd);
+		if (fd >= 0) this.#owners[fd] = 0;
 		return this.#checked(this.#call.close(fd));
 	}
 
 	socket(family: number, type: number): number {
-		return this.#opened(this.#call.socket(family, type, 0));
+		const fd = this.#call.socket(family, type, 0);
+		if (fd >= 0) this.#owners[fd] = this.#mark;
+		return this.#checked(fd);
 	}
 
 	/** The two descriptors as a pair, or the negated error number. */
@@ -142,7 +149,9 @@ export class Libc {
 	/** The peer's address is written to `address`. */
 	accept(fd: number, address: NativeBuffer, flags: number): number {
 		this.#smallView.setInt32(0, address.bytes.length, true);
-		return this.#opened(this.#call.accept4(fd, address.address, this.#small.address, flags));
+		const accepted = this.#call.accept4(fd, address.address, this.#small.address, flags);
+		if (accepted >= 0) this.#owners[accepted] = this.#mark;
+		return this.#checked(accepted);
 	}
 
 	connect(fd: number, address: NativeBuffer, length: number): number {
@@ -206,15 +215,10 @@ export class Libc {
 	}
 
 	#pair(result: number): readonly [number, number] | number {
-		const checked = this.#checked(result);
-		if (checked < 0) return checked;
-		return [this.#opened(this.#smallView.getInt32(0, true)), this.#opened(this.#smallView.getInt32(4, true))];
-	}
-
-	#opened(result: number): number {
-		const fd = this.#checked(result);
-		if (fd >= 0) this.#notes?.opened(fd);
-		return fd;
+		if (result < 0) return this.#checked(result);
+		const pair = [this.#smallView.getInt32(0, true), this.#smallView.getInt32(4, true)] as const;
+		for (const fd of pair) this.#owners[fd] = this.#mark;
+		return pair;
 	}
 
 	#checked(result: number): number {

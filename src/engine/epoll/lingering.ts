@@ -11,11 +11,19 @@ export const LINGER_MS = 3_000;
 /** How many such sockets a worker keeps; beyond it the oldest goes first. */
 const MOST_LINGERING = 1_024;
 
-/** Chunks thrown away per event, so that a sender that goes on does not hold up the others. */
-const ROUNDS = 4;
+/** Chunks thrown away at a time, so that a sender that goes on does not hold up the others. */
+const ROUNDS = 16;
+
+/**
+ * How much it may still send meanwhile: more than buffers on the way hold, so that it is an end that goes on
+ * in spite of our FIN. Reading that for `LINGER_MS` would cost a core and serve nobody.
+ */
+const LINGER_BYTES = 8 * 1_048_576;
 
 interface Lingering {
 	readonly sinceNs: number;
+	/** Bytes still to be thrown away before patience ends. */
+	bytesLeft: number;
 	readonly closed: () => void;
 }
 
@@ -31,6 +39,8 @@ export class Lingerer implements FdOwner, Timed {
 	readonly #nowNs: () => number;
 	/** In the order in which they came, which is the order of their ends. */
 	readonly #sockets = new Map<number, Lingering>();
+	/** Those that had more than one turn's share to throw away: edges come once. */
+	readonly #unfinished = new Set<number>();
 
 	constructor(libc: Libc, poller: Poller, scratch: NativeBuffer, nowNs: () => number) {
 		this.#libc = libc;
@@ -45,6 +55,7 @@ export class Lingerer implements FdOwner, Timed {
 
 	/** When `runDue` has something to do. */
 	get nextNs(): number {
+		if (this.#unfinished.size > 0) return 0;
 		for (const { sinceNs } of this.#sockets.values()) return sinceNs + LINGER_MS * NS_PER_MS;
 		return Number.POSITIVE_INFINITY;
 	}
@@ -53,8 +64,8 @@ export class Lingerer implements FdOwner, Timed {
 	take(fd: number, finSent: boolean, closed: () => void): void {
 		if (!finSent) this.#libc.shutdown(fd, SHUT_WR);
 		this.#poller.handOver(fd, this);
-		this.#sockets.set(fd, { sinceNs: this.#nowNs(), closed });
-		if (!this.#drain(fd)) return;
+		this.#sockets.set(fd, { sinceNs: this.#nowNs(), bytesLeft: LINGER_BYTES, closed });
+		this.#drain(fd);
 		if (this.#sockets.size > MOST_LINGERING) this.#closeOldest();
 	}
 
@@ -64,6 +75,9 @@ export class Lingerer implements FdOwner, Timed {
 	}
 
 	runDue(nowNs: number): void {
+		const unfinished = [...this.#unfinished];
+		this.#unfinished.clear();
+		for (const fd of unfinished) this.#drain(fd);
 		for (const [fd, { sinceNs }] of this.#sockets) {
 			if (sinceNs + LINGER_MS * NS_PER_MS > nowNs) return;
 			this.#close(fd);
@@ -74,18 +88,16 @@ export class Lingerer implements FdOwner, Timed {
 		for (const fd of [...this.#sockets.keys()]) this.#close(fd);
 	}
 
-	/** False when the socket was closed. */
-	#drain(fd: number): boolean {
+	#drain(fd: number): void {
+		const socket = this.#sockets.get(fd);
+		if (socket === undefined) return;
 		for (let round = 0; round < ROUNDS; round++) {
 			const got = this.#libc.recv(fd, this.#scratch, 0, this.#scratch.bytes.length, 0);
-			if (got === -ERRNO.EAGAIN) return true;
-			if (got > 0) continue;
-			this.#close(fd);
-			return false;
+			if (got === -ERRNO.EAGAIN) return;
+			socket.bytesLeft -= got;
+			if (got <= 0 || socket.bytesLeft < 0) return this.#close(fd);
 		}
-		// It goes on sending into a connection that is over: no more patience.
-		this.#close(fd);
-		return false;
+		this.#unfinished.add(fd);
 	}
 
 	#closeOldest(): void {
@@ -96,6 +108,7 @@ export class Lingerer implements FdOwner, Timed {
 		const socket = this.#sockets.get(fd);
 		if (socket === undefined) return;
 		this.#sockets.delete(fd);
+		this.#unfinished.delete(fd);
 		this.#poller.forget(fd);
 		this.#libc.close(fd);
 		socket.closed();

@@ -10,7 +10,14 @@ import { setKeepAlive } from './upstream.ts';
 /** Clients taken at a time, before other events get their turn. */
 const BATCH = 64;
 
+/** So many batches are more than a queue holds: what still comes while a listener closes is not waited for. */
+const LAST_BATCHES = 256;
+
 export interface ListenerHooks {
+	/** Whether the next client may be taken out of the queue now. */
+	readonly mayAccept: (listener: EpollListener) => boolean;
+	/** It may not; the listener has paused. */
+	readonly full: (listener: EpollListener) => void;
 	/** A client; its descriptor is the hook's to close. */
 	readonly accepted: (listener: EpollListener, fd: number, peer: Endpoint) => void;
 	/** accept(2) failed for want of descriptors or memory; the listener has paused. */
@@ -79,18 +86,36 @@ export class EpollListener implements FdOwner {
 		this.acceptSome();
 	}
 
-	/** Takes what waits, at most a batch; answers whether the queue was seen empty. */
-	acceptSome(): boolean {
-		for (let i = 0; i < BATCH && this.#open; i++) {
-			const fd = this.#libc.accept(this.fd, this.#address.buffer, SOCK_NONBLOCK | SOCK_CLOEXEC);
-			if (fd >= 0) this.#hooks.accepted(this, fd, this.#address.take());
-			else if (fd === -ERRNO.EAGAIN) return true;
-			else if (STARVED.has(-fd)) {
+	/** Takes what waits, at most a batch. */
+	acceptSome(): void {
+		for (let i = 0; i < BATCH; i++) {
+			if (!this.#hooks.mayAccept(this)) {
 				this.pause();
-				this.#hooks.starved(this, fd);
+				this.#hooks.full(this);
+				return;
 			}
-			// Anything else is the fate of one client that has gone already (accept(2), Error handling).
+			if (!this.#acceptOne()) return;
 		}
+	}
+
+	/** Takes all that waits, whatever the limits, and pauses for good: closing the socket would reset it. */
+	acceptLast(): void {
+		for (let left = LAST_BATCHES * BATCH; left > 0 && this.#acceptOne(); left--);
+		this.pause();
+	}
+
+	/** False when nothing more can be had now. */
+	#acceptOne(): boolean {
+		const fd = this.#libc.accept(this.fd, this.#address.buffer, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			this.#hooks.accepted(this, fd, this.#address.take());
+			return true;
+		}
+		if (fd === -ERRNO.EAGAIN) return false;
+		// Anything but want is the fate of one client that has gone already (accept(2), Error handling).
+		if (!STARVED.has(-fd)) return true;
+		this.pause();
+		this.#hooks.starved(this, fd);
 		return false;
 	}
 

@@ -1,5 +1,4 @@
 import { NS_PER_MS } from '../../core/units.ts';
-import type { EpollConnection } from './connection.ts';
 import type { Poller } from './poller.ts';
 
 /** A wait is cut into pieces of this length at most, so that the heartbeat and the clock are never old. */
@@ -12,17 +11,22 @@ export interface Timed {
 	runDue(nowNs: number): void;
 }
 
+/** A relay that may have more to move. */
+export interface Pumped {
+	pump(): void;
+}
+
 /**
  * The turns of one worker: wait for events or the next instant that anything is due at, hear the events, pump
- * the relays that have more to move, and do what is due. The time is read once a turn.
+ * the relays that have more to move, and do what is due. The time is read once a turn, before anything is told.
  */
 export class Loop {
 	nowNs: number;
 	readonly #poller: Poller;
 	readonly #readNs: () => number;
 	readonly #timed: readonly Timed[];
-	#eager: EpollConnection[] = [];
-	#spare: EpollConnection[] = [];
+	#eager: Pumped[] = [];
+	#spare: Pumped[] = [];
 
 	constructor(poller: Poller, readNs: () => number, timed: readonly Timed[]) {
 		this.#poller = poller;
@@ -31,14 +35,15 @@ export class Loop {
 		this.nowNs = readNs();
 	}
 
-	pumpSoon(connection: EpollConnection): void {
-		this.#eager.push(connection);
+	pumpSoon(pumped: Pumped): void {
+		this.#eager.push(pumped);
 	}
 
 	/** One turn; waits at most `longestMs`. */
 	turn(longestMs: number = LONGEST_WAIT_MS): void {
-		this.#poller.poll(this.#eager.length > 0 ? 0 : this.#waitMs(longestMs));
+		const count = this.#poller.wait(this.#eager.length > 0 ? 0 : this.#waitMs(longestMs));
 		this.nowNs = this.#readNs();
+		this.#poller.tell(count);
 		this.#pump();
 		for (const timed of this.#timed) if (timed.nextNs <= this.nowNs) timed.runDue(this.nowNs);
 	}
@@ -48,7 +53,7 @@ export class Loop {
 		if (this.#eager.length === 0) return;
 		const now = this.#eager;
 		this.#eager = this.#spare;
-		for (const connection of now) connection.pump();
+		for (const pumped of now) pumped.pump();
 		now.length = 0;
 		this.#spare = now;
 	}

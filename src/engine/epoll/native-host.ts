@@ -22,7 +22,7 @@ interface Owned {
 export class EpollHost implements NativeHost {
 	readonly #libc: Libc;
 	readonly #workers: number;
-	readonly #pipes: number;
+	readonly pipes: number;
 	readonly #backlog = systemBacklog();
 	readonly #bells: readonly number[];
 	readonly #memory: SharedArrayBuffer;
@@ -33,14 +33,14 @@ export class EpollHost implements NativeHost {
 	constructor(libc: Libc, options: { readonly workers: number; readonly nofile: number; readonly pipes: number }) {
 		this.#libc = libc;
 		this.#workers = options.workers;
-		this.#pipes = Math.floor(options.pipes / options.workers);
+		this.pipes = options.pipes;
 		this.#bells = Array.from({ length: options.workers }, () => libc.eventfd(EFD_NONBLOCK | EFD_CLOEXEC));
 		this.#memory = DescriptorTable.memoryFor(options.nofile);
 		this.#table = new DescriptorTable(this.#memory);
 	}
 
 	startOf(worker: number): NativeStart {
-		return { bells: this.#bells, descriptors: this.#memory, pipes: this.#pipes, worker };
+		return { bells: this.#bells, descriptors: this.#memory, pipes: Math.floor(this.pipes / this.#workers), worker };
 	}
 
 	/** Opens what the snapshot adds; answers what could not be opened, ready to print. */
@@ -62,6 +62,11 @@ export class EpollHost implements NativeHost {
 			if (fd !== undefined) sockets.set(key, fd);
 		}
 		return sockets;
+	}
+
+	adopted(worker: number, snapshot: Snapshot): void {
+		const wanted = wantedBinds(snapshot, worker, true);
+		for (const key of [...this.#owned.keys()]) if (!wanted.has(key)) this.released(worker, key);
 	}
 
 	released(worker: number, key: string): void {

@@ -4,6 +4,9 @@ import type { Libc } from './libc.ts';
 /** 256 KiB: smaller pipes are slower, larger ones are not faster and meet the per-user limit sooner. */
 export const PIPE_BYTES = 256 * 1024;
 
+/** How many requests one refusal of the system (EMFILE; EPERM over the per-user limit, pipe(7)) answers. */
+const REFUSALS = 1_000;
+
 /** A pipe that bytes are spliced through, with how many are in it. */
 export interface Pipe {
 	readonly readFd: number;
@@ -22,6 +25,8 @@ export class PipePool {
 	readonly #budget: number;
 	readonly #idle: Pipe[] = [];
 	#made = 0;
+	/** Requests still to be refused without asking the system, which has refused one. */
+	#refusals = 0;
 
 	constructor(libc: Libc, budget: number) {
 		this.#libc = libc;
@@ -36,7 +41,13 @@ export class PipePool {
 	borrow(): Pipe | null {
 		const idle = this.#idle.pop();
 		if (idle !== undefined) return idle;
-		if (this.#made >= this.#budget) return null;
+		if (this.#made >= this.#budget || this.#refusals-- > 0) return null;
+		const made = this.#make();
+		this.#refusals = made === null ? REFUSALS : 0;
+		return made;
+	}
+
+	#make(): Pipe | null {
 		const made = this.#libc.pipe(O_NONBLOCK | O_CLOEXEC);
 		if (typeof made === 'number') return null;
 		const [readFd, writeFd] = made;

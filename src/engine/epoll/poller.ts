@@ -75,13 +75,16 @@ export class Poller {
 		this.#generations[fd] = 0;
 	}
 
-	/** Waits for events, at most so long, and tells each to its owner. */
-	poll(timeoutMs: number): void {
+	/** Waits for events, at most so long; answers how many are there to be told. */
+	wait(timeoutMs: number): number {
 		const count = this.#libc.epollWait(this.fd, this.#batch, BATCH, timeoutMs);
-		if (count < 0) {
-			if (count !== -ERRNO.EINTR) throw new Error(`epoll_wait failed with error ${-count}`);
-			return;
-		}
+		if (count >= 0) return count;
+		if (count !== -ERRNO.EINTR) throw new Error(`epoll_wait failed with error ${-count}`);
+		return 0;
+	}
+
+	/** Tells each of the events that `wait` found to the owner of its descriptor. */
+	tell(count: number): void {
 		const words = this.#batchWords;
 		for (let i = 0; i < count; i++) {
 			const at = i * this.#stride;

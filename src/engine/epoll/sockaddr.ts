@@ -80,3 +80,14 @@ export class SocketAddress {
 }
 
 const NO_ENDPOINT: Endpoint = { address: null, port: 0 };
+
+/** An address of its own in native memory; null for a host that is not an IP address, or a path that is too long. */
+export function addressFor(libc: Libc, target: SocketTarget): SocketAddress | null {
+	const address = new SocketAddress(libc);
+	try {
+		address.put(target);
+		return address;
+	} catch {
+		return null;
+	}
+}

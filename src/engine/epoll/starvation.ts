@@ -10,7 +10,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** What has to stop and go on when descriptors or memory run out. */
 export interface Starving {
 	pauseAll(): void;
-	resumeAll(): void;
+	/** False when one could not be resumed. */
+	resumeAll(): boolean;
 	nowNs(): number;
 	log(event: LogEvent): void;
 }
@@ -30,7 +31,7 @@ export class Starvation implements Timed {
 
 	begin(error: number): void {
 		this.#owner.pauseAll();
-		this.nextNs = this.#owner.nowNs() + REST_MS * NS_PER_MS;
+		this.#rest();
 		if (this.#starving) return;
 		this.#starving = true;
 		this.#owner.log({ level: 'warn', msg: 'accepting pauses', fields: { error: errnoName(error) } });
@@ -40,7 +41,11 @@ export class Starvation implements Timed {
 	runDue(): void {
 		if (this.nextNs === NEVER) return;
 		this.nextNs = NEVER;
-		this.#owner.resumeAll();
+		if (!this.#owner.resumeAll()) this.#rest();
+	}
+
+	#rest(): void {
+		this.nextNs = this.#owner.nowNs() + REST_MS * NS_PER_MS;
 	}
 
 	/** A client was accepted. */

@@ -1,6 +1,7 @@
 import type { EpollConnection } from './connection.ts';
 import type { Flow, RelayTools } from './flow.ts';
 import type { Lingerer } from './lingering.ts';
+import type { Pumped } from './loop.ts';
 import type { Poller } from './poller.ts';
 import type { SocketAddress } from './sockaddr.ts';
 
@@ -10,14 +11,14 @@ export interface Tools extends RelayTools {
 	readonly lingerer: Lingerer;
 	/** For a call that needs an address; nothing stays in it. */
 	readonly address: SocketAddress;
-	/** Pump this connection in this turn of the loop, after the events at hand. */
-	pumpSoon(connection: EpollConnection): void;
+	/** Pump this relay in this turn of the loop, after the events at hand. */
+	pumpSoon(relay: Pumped): void;
 	/** This connection closes as soon as its bytes are taken; `endClosing` is called when that takes too long. */
 	watchClosing(connection: EpollConnection): void;
 	/** It has closed. */
 	doneClosing(connection: EpollConnection): void;
-	/** Pump this connection again when this flow's gate may let something pass. */
-	awaitGate(connection: EpollConnection, flow: Flow): void;
+	/** Pump this relay again when this flow's gate may let something pass. */
+	awaitGate(relay: Pumped, flow: Flow): void;
 	leaveGate(flow: Flow): void;
 	/** close(2) of this socket will send RST. */
 	resetOnClose(fd: number): void;

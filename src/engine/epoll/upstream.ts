@@ -1,9 +1,8 @@
+import type { SocketTarget } from '../../core/address.ts';
 import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapshot.ts';
 import { MS_PER_SECOND } from '../../core/units.ts';
 import { ERRNO } from './errno.ts';
 import {
-	AF_INET,
-	AF_INET6,
 	AF_UNIX,
 	IP_BIND_ADDRESS_NO_PORT,
 	IPPROTO_IP,
@@ -19,6 +18,7 @@ import {
 	TCP_NODELAY,
 } from './layouts.ts';
 import type { Libc } from './libc.ts';
+import { addressFor, type SocketAddress } from './sockaddr.ts';
 import type { Tools } from './tools.ts';
 
 /** `fd` negative: the negated error number. `connected`: at once, as on loopback and unix-domain sockets. */
@@ -29,17 +29,28 @@ export interface OpenedUpstream {
 
 /** Starts a connect to a backend. One address, one try: choosing another is the session's business. */
 export function openUpstream(tools: Tools, pool: PoolSnapshot, backend: BackendSnapshot): OpenedUpstream {
-	const { libc, address } = tools;
-	const { target } = backend;
-	const family = target.type === 'unix' ? AF_UNIX : target.host.includes(':') ? AF_INET6 : AF_INET;
-	const fd = libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const { libc } = tools;
+	const address = addressOf(libc, backend.target);
+	if (address === null) return { fd: -ERRNO.EINVAL, connected: false };
+	const fd = libc.socket(address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) return { fd, connected: false };
-	const bound = target.type === 'unix' ? 0 : bindSource(tools, fd, pool.sourceAddress);
+	const bound = address.family === AF_UNIX ? 0 : bindSource(tools, fd, pool.sourceAddress);
 	if (bound < 0) return failed(tools, fd, bound);
-	address.put(target);
 	const result = libc.connect(fd, address.buffer, address.length);
 	if (result === 0) return { fd, connected: true };
 	return result === -ERRNO.EINPROGRESS ? { fd, connected: false } : failed(tools, fd, result);
+}
+
+/** Written down once for each backend of a snapshot, since that takes longer than many a system call. */
+const ADDRESSES = new WeakMap<SocketTarget, SocketAddress | null>();
+
+/** Null when there is no such socket address. */
+function addressOf(libc: Libc, target: SocketTarget): SocketAddress | null {
+	const known = ADDRESSES.get(target);
+	if (known !== undefined) return known;
+	const address = addressFor(libc, target);
+	ADDRESSES.set(target, address);
+	return address;
 }
 
 /** TCP_NODELAY and keep-alive. */
