@@ -25,7 +25,7 @@ export function sluice(engine: SluiceEngine, workers: number, root: string): Con
 	const entry = join(root, 'bin', 'sluice.ts');
 	const problem = (site: Site): string | null => {
 		const file = join(site.folder, 'try.yaml');
-		writeFileSync(file, JSON.stringify(configFor(site, engine, workers)));
+		writeFileSync(file, JSON.stringify(sluiceConfig(site, engine, workers)));
 		const checked = outputOf(process.execPath, entry, 'check', '-c', file);
 		if (checked === null || checked.ok) return null;
 		return `this Sluice does not take its configuration: ${checked.text.replaceAll(file, 'config').trim().split('\n')[0]}`;
@@ -41,7 +41,7 @@ export function sluice(engine: SluiceEngine, workers: number, root: string): Con
 			const why = site.feature === null ? null : problem(site);
 			if (why !== null) return why;
 			return {
-				files: { 'sluice.yaml': JSON.stringify(configFor(site, engine, workers), null, 1) },
+				files: { 'sluice.yaml': JSON.stringify(sluiceConfig(site, engine, workers), null, 1) },
 				command: [process.execPath, entry, 'run', '-c', 'sluice.yaml'],
 			};
 		},
@@ -55,7 +55,8 @@ function shapingOf(feature: Feature | null): object {
 	return { shaping: { upload: buckets, download: buckets } };
 }
 
-function configFor(site: Site, engine: SluiceEngine, workers: number): object {
+/** The configuration that the goals are stated with, and a feature on top. */
+export function sluiceConfig(site: Site, engine: SluiceEngine, workers: number): object {
 	const { feature } = site;
 	const denied = strangeNetworks(feature === 'access-rules' ? FEATURE_RULES : BASELINE_NETWORKS);
 	const cap = { maxConnections: BASELINE_BACKEND_CAP };
