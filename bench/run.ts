@@ -1,6 +1,6 @@
 /**
  * Sluice beside HAProxy, nginx and a plain pipe of Node, on the same load, in a network namespace of the bench's own.
- * Run: npm run bench, npm run bench:quick; `npm run bench -- --help` for more.
+ * Run: npm run bench, npm run bench:quick; `npm run bench -- --help` tells more.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ import { sluice } from './support/contenders/sluice.ts';
 import { placementFor, usableCores } from './support/cores.ts';
 import { machineFacts, sourceHash } from './support/machine.ts';
 import { BENCH_HOST, runInNamespace } from './support/namespace.ts';
-import { type Options, readOptions } from './support/options.ts';
+import { type Options, readOptions, USAGE } from './support/options.ts';
 import type { Workload } from './support/question.ts';
 import type { Results } from './support/results.ts';
 import { Runner } from './support/runner.ts';
@@ -120,12 +120,36 @@ async function measure(options: Options, folder: string): Promise<void> {
 	say(`kept in bench/results/${options.mode}.json and .svg`);
 }
 
+function optionsOf(args: readonly string[]): Options | null {
+	try {
+		return readOptions(args, ROOT);
+	} catch (error) {
+		console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+		return null;
+	}
+}
+
 async function main(): Promise<number> {
 	const args = process.argv.slice(2);
-	const options = readOptions(args, ROOT);
+	if (args.includes('--help')) {
+		say(USAGE);
+		return 0;
+	}
+	const options = optionsOf(args);
+	if (options === null) return 1;
 	const elsewhere = runInNamespace(fileURLToPath(import.meta.url), args);
 	if (elsewhere !== null) return elsewhere;
 	const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+	for (const [signal, code] of [
+		['SIGINT', 130],
+		['SIGTERM', 143],
+	] as const) {
+		process.once(signal, () => {
+			// What it has started hears of its end from the kernel.
+			rmSync(folder, { recursive: true, force: true });
+			process.exit(code);
+		});
+	}
 	try {
 		await measure(options, folder);
 	} finally {

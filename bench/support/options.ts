@@ -19,7 +19,7 @@ export interface Options {
 	readonly root: string;
 }
 
-const USAGE = `usage: npm run bench -- [options]
+export const USAGE = `usage: npm run bench -- [options]
   --quick               the workloads that have goals, one worker each, under 10 minutes
   --only NAME           workloads whose name has this in it; may be repeated
   --contender NAME      contenders whose name has this in it; may be repeated
@@ -67,6 +67,6 @@ export function readOptions(args: readonly string[], root: string): Options {
 function number(text: string | undefined, otherwise: number): number {
 	if (text === undefined) return otherwise;
 	const value = Number(text);
-	if (!(value > 0)) throw new TypeError(`not a number above 0: ${text}\n${USAGE}`);
+	if (!(value > 0)) throw new TypeError(`not a number above 0: ${text}`);
 	return value;
 }

@@ -138,9 +138,9 @@ function measurementOf(workload: Workload, one: Taken, ratio: number | null): Me
 /** To four digits: more would be noise. */
 const rounded = (value: number): number => Number(value.toPrecision(4));
 
-/** Whether the plan's goal is met by this measurement; null where there is none, or nobody to compare with. */
+/** Whether Sluice meets the plan's goal here; null where there is none, nobody to compare with, or it is another's figure. */
 export function goalMet(workload: WorkloadResult, measurement: Measurement): boolean | null {
-	if (workload.goal === null) return null;
+	if (workload.goal === null || !measurement.contender.startsWith('sluice')) return null;
 	if (workload.metric === 'memory') return measurement.value.median <= workload.goal;
 	if (measurement.ratio === null) return null;
 	return workload.metric === 'p99' ? measurement.ratio <= workload.goal : measurement.ratio >= workload.goal;

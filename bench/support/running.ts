@@ -76,7 +76,6 @@ function kill(pid: number): void {
 
 /** Starts a proxy and waits until a byte has been to the backend and back. Throws with its last words when it never is. */
 export async function startProxy(recipe: Recipe, site: Site, cores: string): Promise<Running> {
-	mkdirSync(site.folder, { recursive: true });
 	for (const [name, text] of Object.entries(recipe.files)) writeFileSync(join(site.folder, name), text);
 	const running = new Running(recipe.command, cores, site.folder);
 	const deadlineMs = performance.now() + START_DEADLINE_MS;

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Contender, Feature, Recipe, Site } from './contenders/contender.ts';
@@ -34,11 +35,13 @@ export class Stage {
 		return placementFor(contender.workers, this.#cores);
 	}
 
-	/** A place for a contender; no port is used twice in a run. */
+	/** A place for a contender, with a folder; no port is used twice in a run. */
 	async site(contender: Contender, feature: Feature | null): Promise<Site> {
 		const port = this.#newPort();
 		const backendPort = (await this.#backendFor(this.placement(contender))).port;
-		return { host: BENCH_HOST, port, backendPort, folder: join(this.#folder, `${contender.name}-${port}`), feature };
+		const folder = join(this.#folder, `${contender.name}-${port}`);
+		mkdirSync(folder);
+		return { host: BENCH_HOST, port, backendPort, folder, feature };
 	}
 
 	/** Starts it, for as many measurements as there are until `clear`. */

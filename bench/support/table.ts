@@ -44,10 +44,15 @@ function paragraph(workload: WorkloadResult): string {
 		`  ${one.contender}`,
 		cell(one),
 		one.ratio === null ? '' : verdict(workload, one),
-		`${one.proxyCores.toFixed(2)}, ${one.loadCores.toFixed(2)}${one.errors > 0 ? `, ${one.errors} errors` : ''}`,
+		`${one.proxyCores.toFixed(2)}, ${one.loadCores.toFixed(2)}${remarks(one)}`,
 	]);
 	const absent = Object.entries(workload.absent).map(([name, why]) => `  ${name}: ${why.split('\n')[0]}`);
 	return [...aligned([head, ...rows]), ...absent].join('\n');
+}
+
+function remarks({ p50Ms, errors }: Measurement): string {
+	const middle = p50Ms === null ? '' : `, p50 ${amount(p50Ms)} ms`;
+	return errors === 0 ? middle : `${middle}, ${errors} errors`;
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {

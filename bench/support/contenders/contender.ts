@@ -4,8 +4,8 @@ export type Feature = (typeof FEATURES)[number];
 
 export const FEATURE_RULES = 1_000;
 export const FEATURE_BACKENDS = 1_000;
-/** Never met: the cost is that of asking. */
-export const FEATURE_BYTES_PER_SECOND = 100_000_000_000;
+/** 100 Gbit/s, more than one processor moves: the cost is that of asking. */
+export const FEATURE_BYTES_PER_SECOND = 12_500_000_000;
 /** What HAProxy and nginx are not asked for, and Sluice is, always: its goals are with policy on. */
 export const BASELINE_NETWORKS = 100;
 export const BASELINE_BACKEND_CAP = 60_000;
