@@ -47,14 +47,10 @@ export class ConnectLoad implements Load, FdOwner {
 		this.#send(fd);
 	}
 
-	/** Right after connect(2): on loopback the connection is there by then. */
+	/** Right after connect(2): on loopback the connection is there by then. A failure is heard as an event, too. */
 	#send(fd: number): void {
 		const sent = this.#sockets.libc.send(fd, this.#message, 0, MESSAGE_BYTES, MSG_NOSIGNAL);
-		if (wouldWait(sent)) return;
-		this.#sent[fd] = 1;
-		if (sent === MESSAGE_BYTES) return;
-		this.errors += 1;
-		this.#comeAgain(fd);
+		if (!wouldWait(sent)) this.#sent[fd] = 1;
 	}
 
 	#comeAgain(fd: number): void {

@@ -37,7 +37,9 @@ export class PacedLoad implements Load, FdOwner {
 	readonly #lines: Line[] = [];
 	readonly #byFd: (Line | null)[] = [];
 	#next = 0;
-	#nextDueMs = 0;
+	/** When the timer was set, and how often it has ticked since: together they say when a message is due. */
+	#setMs = 0;
+	#ticks = 0;
 	#latencies = new Float64Array(1 << 16);
 	#measured = 0;
 	#measuring = false;
@@ -46,7 +48,8 @@ export class PacedLoad implements Load, FdOwner {
 		this.#sockets = sockets;
 		this.#bytes = bytes;
 		this.#connections = connections;
-		this.#periodMs = NS_PER_SECOND / NS_PER_MS / perSecond;
+		// In whole nanoseconds, as the timer counts.
+		this.#periodMs = Math.round(NS_PER_SECOND / perSecond) / NS_PER_MS;
 		this.#message = sockets.filled(bytes, MODE.echo);
 		this.#answer = sockets.libc.allocate(MOST_PING_BYTES);
 	}
@@ -54,6 +57,7 @@ export class PacedLoad implements Load, FdOwner {
 	start(): void {
 		const { poller, libc } = this.#sockets;
 		for (let i = 0; i < this.#connections; i++) poller.add(this.#sockets.connectLong(), EPOLLOUT, this);
+		this.#setMs = performance.now();
 		const ticker = new Ticker(libc, this.#periodMs * NS_PER_MS, (ticks) => this.#tick(ticks));
 		poller.add(ticker.fd, EPOLLIN, ticker);
 	}
@@ -86,13 +90,13 @@ export class PacedLoad implements Load, FdOwner {
 	}
 
 	#tick(ticks: number): void {
+		const before = this.#ticks;
+		this.#ticks += ticks;
 		if (this.#lines.length < this.#connections) return;
-		if (this.#nextDueMs === 0) this.#nextDueMs = performance.now() - ticks * this.#periodMs;
-		for (let i = 0; i < ticks; i++) {
-			this.#nextDueMs += this.#periodMs;
+		for (let tick = before + 1; tick <= this.#ticks; tick++) {
 			const line = this.#lines[this.#next];
 			this.#next = (this.#next + 1) % this.#lines.length;
-			if (line !== undefined) this.#ask(line, this.#nextDueMs);
+			if (line !== undefined) this.#ask(line, this.#setMs + tick * this.#periodMs);
 		}
 	}
 
