@@ -28,7 +28,9 @@ export function sluice(engine: SluiceEngine, workers: number, root: string): Con
 		writeFileSync(file, JSON.stringify(sluiceConfig(site, engine, workers)));
 		const checked = outputOf(process.execPath, entry, 'check', '-c', file);
 		if (checked === null || checked.ok) return null;
-		return `this Sluice does not take its configuration: ${checked.text.replaceAll(file, 'config').trim().split('\n')[0]}`;
+		// Anything else than a fault of the configuration would tell where this checkout lies.
+		const fault = checked.text.split('\n').find((line) => line.startsWith(file));
+		return `this Sluice does not take its configuration: ${fault?.slice(file.length + 1) ?? 'its check failed'}`;
 	};
 	return {
 		name: `sluice-${engine}-${workers}`,
