@@ -21,6 +21,12 @@ export interface CrewOwner {
 }
 
 /**
+ * Sessions leave little behind that lives long, and much that dies young: a small space for the young is cleared more
+ * often, which costs nothing that shows, and spares each worker up to 40 MB of garbage that waits.
+ */
+const YOUNG_SPACE = { maxYoungGenerationSizeMb: 6 };
+
+/**
  * The worker threads, by number. A worker that dies is replaced by one of the same number, later and
  * later when that happens often, until `givenUp`. Nobody is replaced after `hireNoMore`.
  */
@@ -49,7 +55,11 @@ export class Crew {
 
 	spawn(worker: number): void {
 		let reason = 'left by itself';
-		const thread = new Worker(this.url, { workerData: this.owner.startData(worker), name: `sluice-${worker}` });
+		const thread = new Worker(this.url, {
+			resourceLimits: YOUNG_SPACE,
+			workerData: this.owner.startData(worker),
+			name: `sluice-${worker}`,
+		});
 		this.threads.set(worker, thread);
 		thread.on('message', (message: FromWorker) => this.owner.message(worker, message));
 		thread.on('error', (error) => {

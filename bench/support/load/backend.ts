@@ -42,7 +42,7 @@ class Backend implements FdOwner {
 	}
 
 	run(): never {
-		for (;;) this.#poller.poll(FOREVER_MS);
+		for (;;) this.#poller.tell(this.#poller.wait(FOREVER_MS));
 	}
 
 	onEvents(fd: number, events: number): void {

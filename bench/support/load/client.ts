@@ -29,7 +29,7 @@ const readCpu = (order: LoadOrder): CpuReading => ({
 
 function turnUntil(sockets: Sockets, endMs: number): void {
 	for (let leftMs = endMs - performance.now(); leftMs > 0; leftMs = endMs - performance.now()) {
-		sockets.poller.poll(Math.min(Math.ceil(leftMs), LONGEST_WAIT_MS));
+		sockets.poller.tell(sockets.poller.wait(Math.min(Math.ceil(leftMs), LONGEST_WAIT_MS)));
 	}
 }
 
@@ -71,7 +71,7 @@ function measureWork(sockets: Sockets, order: LoadOrder): LoadResult {
 function growTo(sockets: Sockets, load: IdleLoad, sessions: number, settleMs: number): void {
 	const deadlineMs = performance.now() + IDLE_DEADLINE_MS;
 	load.grow(sessions);
-	while (!load.complete && performance.now() < deadlineMs) sockets.poller.poll(LONGEST_WAIT_MS);
+	while (!load.complete && performance.now() < deadlineMs) sockets.poller.tell(sockets.poller.wait(LONGEST_WAIT_MS));
 	turnUntil(sockets, performance.now() + settleMs);
 }
 

@@ -142,18 +142,25 @@ export class EpollConnection implements Shell, FdOwner, Reporter {
 	#whileWaiting(events: number): void {
 		if ((events & EPOLLERR) !== 0) return this.#clientLost();
 		if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP)) === 0) return;
-		if ((events & (EPOLLPRI | EPOLLRDHUP)) !== 0) this.#client.readOn = true;
+		// With no more than this there is a byte: nothing to look up.
+		if ((events & (EPOLLPRI | EPOLLRDHUP)) === 0) return this.#noteEarly();
+		this.#client.readOn = true;
 		const { libc, scratch } = this.#tools;
 		const seen = libc.recv(this.#client.fd, scratch, 0, 1, MSG_PEEK);
-		if (seen > 0 && !this.#early) {
-			this.#early = true;
-			this.report(EARLY_BYTES);
+		if (seen > 0) {
+			this.#noteEarly();
 		} else if (seen === 0 && !this.#client.ended) {
 			this.#client.ended = true;
 			this.report(EOF.client);
 		} else if (seen < 0 && seen !== -ERRNO.EAGAIN) {
 			this.#clientLost();
 		}
+	}
+
+	#noteEarly(): void {
+		if (this.#early) return;
+		this.#early = true;
+		this.report(EARLY_BYTES);
 	}
 
 	#clientLost(): void {
@@ -167,8 +174,10 @@ export class EpollConnection implements Shell, FdOwner, Reporter {
 		if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP)) !== 0) backend.readable = true;
 		if ((events & (EPOLLPRI | EPOLLRDHUP)) !== 0) backend.readOn = true;
 		if (!backend.connecting) return;
-		const error = this.#error(backend);
-		if (error !== 0) return this.#dropBackend(error);
+		if ((events & BROKEN) !== 0) {
+			const error = this.#error(backend);
+			if (error !== 0) return this.#dropBackend(error);
+		}
 		if ((events & EPOLLOUT) === 0) return;
 		backend.connecting = false;
 		this.report(CONNECTED);

@@ -43,6 +43,8 @@ export type PumpResult =
 const ROUNDS = 16;
 /** So many full buffers in a row, and the rest is spliced. */
 const BULKY_READS = 2;
+/** A source that gave so much before it ran dry is spliced again when it goes on. */
+const BULKY_BYTES = 65_536;
 const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
 /** A socket to read from, and what was seen of it before; see the fields of `Flow`. */
@@ -82,6 +84,10 @@ export class Flow implements DeadlineEntry {
 	#pipe: Pipe | null = null;
 	#fullReads = 0;
 	#chunks = 0;
+	/** Splice what comes. A pipe is held only while there is something to move. */
+	#bulky = false;
+	/** Since the source last ran dry. */
+	#spliced = 0;
 	#heldBack = false;
 
 	constructor(
@@ -119,6 +125,7 @@ export class Flow implements DeadlineEntry {
 			const written = this.flush();
 			if (written !== AGAIN) return written === WAITING ? this.#pause() : written;
 			if (this.ended || !this.readable) return this.#pause();
+			if (this.#bulky) this.#pipe ??= this.#tools.pipes.borrow();
 			const pipe = this.#pipe;
 			const allowed = this.gate.ask(
 				pipe === null ? this.#tools.scratch.bytes.length : pipe.capacity,
@@ -165,7 +172,7 @@ export class Flow implements DeadlineEntry {
 			this.readable = this.readOn;
 			this.#fullReads = 0;
 		} else if (got === scratch.bytes.length && ++this.#fullReads >= BULKY_READS) {
-			this.#pipe = this.#tools.pipes.borrow();
+			this.#bulky = true;
 			this.#fullReads = 0;
 		}
 		const sent = libc.send(this.#target, scratch, 0, got, MSG_NOSIGNAL);
@@ -201,10 +208,13 @@ export class Flow implements DeadlineEntry {
 			pipe.bytes += got;
 			this.#count(got);
 			if (got < allowed) this.gate.unused(allowed - got);
+			this.#spliced += got;
 			return AGAIN;
 		}
 		this.#tools.pipes.giveBack(pipe);
 		this.#pipe = null;
+		this.#bulky = this.#spliced >= BULKY_BYTES && !this.readOn;
+		this.#spliced = 0;
 		if (got !== -ERRNO.EAGAIN || !this.readOn) return this.#readFailed(got, allowed);
 		// splice(2) does not pass urgent data, recv(2) does.
 		this.gate.unused(allowed);

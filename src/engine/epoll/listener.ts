@@ -1,4 +1,4 @@
-import type { Endpoint, SocketTarget } from '../../core/address.ts';
+import type { Endpoint } from '../../core/address.ts';
 import type { BindSnapshot, KeepAlive } from '../../core/snapshot.ts';
 import { ERRNO } from './errno.ts';
 import { EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from './layouts.ts';
@@ -118,26 +118,6 @@ export class EpollListener implements FdOwner {
 		this.#hooks.starved(this, fd);
 		return false;
 	}
-
-	/** The socket's own end of an accepted connection. */
-	localOf(fd: number): Endpoint {
-		const { target } = this.bind;
-		if (!isWildcard(target)) return this.#fixedLocal ?? this.#askLocal(this.fd);
-		return this.#askLocal(fd);
-	}
-
-	#fixedLocal: Endpoint | null = null;
-
-	#askLocal(fd: number): Endpoint {
-		if (this.#libc.getsockname(fd, this.#address.buffer) < 0) return NO_ENDPOINT;
-		const local = this.#address.take();
-		if (fd === this.fd) this.#fixedLocal = local;
-		return local;
-	}
 }
 
-const NO_ENDPOINT: Endpoint = { address: null, port: 0 };
 const STARVED: ReadonlySet<number> = new Set([ERRNO.EMFILE, ERRNO.ENFILE, ERRNO.ENOBUFS, ERRNO.ENOMEM]);
-
-const isWildcard = (target: SocketTarget): boolean =>
-	target.type === 'tcp' && (target.host === '0.0.0.0' || target.host === '::');

@@ -16,6 +16,7 @@ export class SocketAddress {
 	/** Bytes in use after a `put`. */
 	length = 0;
 	readonly #view: DataView;
+	readonly #written = new WeakMap<SocketTarget, Uint8Array>();
 
 	constructor(libc: Libc) {
 		this.buffer = libc.allocate(SOCKADDR_BYTES);
@@ -26,8 +27,23 @@ export class SocketAddress {
 		return this.#view.getUint16(0, true);
 	}
 
-	/** @throws RangeError when a host is not an IP address or a path is too long. */
+	/**
+	 * Answers the address family. What a target was written as is kept with it: backends are written for each session.
+	 * @throws RangeError when a host is not an IP address or a path is too long.
+	 */
 	put(target: SocketTarget): number {
+		const known = this.#written.get(target);
+		if (known === undefined) {
+			const family = this.#encode(target);
+			this.#written.set(target, this.buffer.bytes.slice(0, this.length));
+			return family;
+		}
+		this.buffer.bytes.set(known);
+		this.length = known.length;
+		return this.family;
+	}
+
+	#encode(target: SocketTarget): number {
 		if (target.type === 'unix') return this.#putPath(target.path);
 		const address = isIP(target.host) === 0 ? null : parseKernelAddress(target.host);
 		if (address === null) throw new RangeError(`not an IP address: ${target.host}`);
