@@ -21,9 +21,10 @@ import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, Resolver, systemLookup } from './control/resolve.ts';
 import { countWorkers } from './control/worker-count.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
-import type { Clock } from './core/ports.ts';
+import type { Clock, NativeHost } from './core/ports.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
+import { openNativeHost, refuseWaiting } from './native.ts';
 import { seededRng } from './rng.ts';
 import { RingReader } from './shared/ring-reader.ts';
 
@@ -58,6 +59,8 @@ export class App {
 	private readonly log: Log;
 	private readonly clock: Clock;
 	private readonly workerCount: number;
+	/** Null: the engine is `node`. */
+	private readonly native: NativeHost | null;
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
 	private readonly resolver: Resolver;
@@ -94,6 +97,8 @@ export class App {
 		this.log = options.log;
 		this.clock = monotonicClock();
 		this.workerCount = workerCount;
+		this.native = openNativeHost(config.engine, workerCount, this.log);
+		if (this.native === null) refuseWaiting(config);
 		this.fleet = new Fleet({
 			url: WORKER_URL,
 			workers: workerCount,
@@ -101,6 +106,7 @@ export class App {
 			log: this.log,
 			ringBytes: options.ringBytes,
 			onSnapshotGone: (snapshot) => this.geo.gone(snapshot),
+			native: this.native,
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
 		this.pump = new RecordPump(
@@ -210,6 +216,7 @@ export class App {
 			throw new SluiceError('restart-needed', `${keys}: a change needs a restart; nothing was changed`);
 		}
 		const geo = await this.geo.prepare(config);
+		if (this.native === null) refuseWaiting(config);
 		const plan = await this.book.plan(config);
 		await this.resolver.prepare(hostNames(config));
 		await this.publish(config, plan, geo);
@@ -237,7 +244,7 @@ export class App {
 				ports: plan.ports,
 				geoDatabase: databaseOf(geo),
 				countriesOf,
-				defaultMaxConnections: defaultMaxConnections(nofileLimit()),
+				defaultMaxConnections: defaultMaxConnections(nofileLimit(), this.native?.pipes ?? 0),
 			});
 			// Before the workers have it: something is known of the backends by the time clients come.
 			this.health.apply(snapshot);

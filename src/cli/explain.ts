@@ -97,6 +97,7 @@ function clientText(listener: string, client: ExplainedClient): string[] {
 function verdict({ outcome, manner, pool, backend }: ExplainedClient): string {
 	if (outcome === null)
 		return backend === null ? `waits in the queue of pool ${pool}` : `pool ${pool}, backend ${backend}`;
+	if (manner === 'wait') return `waits in the kernel's queue: ${outcome}`;
 	return `refused: ${outcome}${manner === null ? '' : ` (${manner})`}`;
 }
 

@@ -23,8 +23,8 @@ export function nofileLimit(): number {
 	}
 }
 
-/** How many sessions fit under a descriptor limit: `floor((nofile - 256) / 2)`, at least 1. */
-export function defaultMaxConnections(nofile: number): number {
-	const places = Math.floor((nofile - RESERVE) / PER_SESSION);
+/** How many sessions fit under a descriptor limit beside so many pipes: `floor((nofile - 256) / 2) - pipes`, at least 1. */
+export function defaultMaxConnections(nofile: number, pipes: number): number {
+	const places = Math.floor((nofile - RESERVE) / PER_SESSION) - pipes;
 	return Math.min(Math.max(places, 1), 2 ** 30);
 }

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
 import { EXIT, SluiceError } from '../core/errors.ts';
 import type { FromWorker, WorkerStart } from '../core/messages.ts';
-import type { Clock } from '../core/ports.ts';
+import type { Clock, NativeHost } from '../core/ports.ts';
 import type { SlotRef, Snapshot } from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
 import { SlotRegistry } from '../shared/registry.ts';
@@ -13,6 +13,7 @@ import { wakeWorker } from '../shared/wake.ts';
 import { BucketKeeper, SETTLE_MS } from './bucket-keeper.ts';
 import type { SlotSource } from './config/compile.ts';
 import { Crew } from './crew.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { LiveSnapshots } from './live-snapshots.ts';
 import type { Log } from './log.ts';
 import { KEEP_MS, QueueKeeper } from './queue-keeper.ts';
@@ -29,6 +30,8 @@ export interface FleetOptions {
 	readonly ringBytes?: number | undefined;
 	/** Nobody uses that snapshot any more. */
 	readonly onSnapshotGone?: (snapshot: number) => void;
+	/** The main thread's side of a native engine; null: workers run the engine on `node:net`. */
+	readonly native: NativeHost | null;
 	/** Replacing workers does not help any more. */
 	readonly onGivenUp: (reason: string) => void;
 }
@@ -52,6 +55,7 @@ export class Fleet {
 	private readonly buckets: BucketKeeper;
 	private readonly settling: NodeJS.Timeout;
 	private readonly crew: Crew;
+	private readonly heartbeat: Heartbeat;
 	private readonly live: LiveSnapshots;
 	private readonly broken = Promise.withResolvers<never>();
 	private phase: 'starting' | 'working' | 'ending' = 'starting';
@@ -73,7 +77,10 @@ export class Fleet {
 		this.scoreboard = this.registry.scoreboard;
 		this.repairs = new Repair(this.scoreboard);
 		const wakes = new Int32Array(this.registry.memory.wakes);
-		this.queues = new QueueKeeper(this.scoreboard, (worker) => wakeWorker(wakes, worker));
+		this.queues = new QueueKeeper(this.scoreboard, (worker) => {
+			wakeWorker(wakes, worker);
+			options.native?.ring(worker);
+		});
 		this.buckets = new BucketKeeper(this.scoreboard);
 		this.settling = setInterval(() => this.buckets.settle(options.clock.nowNs()), SETTLE_MS).unref();
 		this.live = new LiveSnapshots((snapshot) => {
@@ -84,12 +91,14 @@ export class Fleet {
 		this.crew = new Crew(options.url, {
 			startData: (worker) => this.startData(worker),
 			message: (worker, message) => this.heard(worker, message),
+			sent: (worker) => options.native?.ring(worker),
 			died: (worker, reason) => this.bury(worker, reason),
 			joined: (worker) => this.welcome(worker),
 			givenUp: options.onGivenUp,
 			nowMs: () => options.clock.nowNs() / NS_PER_MS,
 			restartDelayMs,
 		});
+		this.heartbeat = new Heartbeat({ words: wakes, workers: options.workers, hangs: (worker) => this.endHung(worker) });
 	}
 
 	/** One record ring per worker, in their order. */
@@ -121,6 +130,7 @@ export class Fleet {
 		for (let worker = 0; worker < this.options.workers; worker++) this.crew.spawn(worker);
 		const failures = await Promise.race([this.publish(compile), this.broken.promise]);
 		this.phase = 'working';
+		this.heartbeat.start();
 		return failures;
 	}
 
@@ -134,12 +144,19 @@ export class Fleet {
 		const snapshot = this.claimFor(compile);
 		this.buckets.applyTerms(snapshot, this.options.clock.nowNs());
 		this.failures = [];
+		this.openNative(snapshot);
 		this.applying = new RollCall(Array.from({ length: this.options.workers }, (_, worker) => worker));
 		this.snapshot = snapshot;
 		this.live.add(snapshot.id, this.crew.numbers);
-		this.crew.sendAll({ type: 'snapshot', snapshot, memory: this.registry.memory });
+		for (const worker of this.crew.numbers) this.sendSnapshot(worker, snapshot);
 		await this.applying.complete;
 		return [...new Set(this.failures)];
+	}
+
+	private openNative(snapshot: Snapshot): void {
+		const failures = this.options.native?.open(snapshot) ?? [];
+		this.failures.push(...failures);
+		if (this.phase === 'working') for (const reason of failures) this.options.log.error('cannot listen', { reason });
 	}
 
 	/** Stops accepting and lets sessions go on until then; resolves when the last one is over. */
@@ -166,7 +183,9 @@ export class Fleet {
 		this.phase = 'ending';
 		clearInterval(this.settling);
 		this.applying.dismiss();
+		this.heartbeat.stop();
 		await this.crew.dismiss();
+		this.options.native?.close();
 		if (this.queueTimer !== null) clearInterval(this.queueTimer);
 	}
 
@@ -189,7 +208,9 @@ export class Fleet {
 
 	private startData(worker: number): WorkerStart {
 		const { workers } = this.options;
-		return { worker, workers, memory: this.registry.memory, seed: randomInt(2 ** 32) };
+		const native = this.options.native?.startOf(worker) ?? null;
+		this.heartbeat.reset(worker);
+		return { worker, workers, memory: this.registry.memory, seed: randomInt(2 ** 32), native };
 	}
 
 	private heard(worker: number, message: FromWorker): void {
@@ -200,6 +221,8 @@ export class Fleet {
 				if (this.returning.delete(worker)) this.options.log.warn('worker replaced', { worker });
 				if (this.phase === 'working') this.tellFailures(worker, message.failures);
 				return this.applying.answer(worker);
+			case 'listening-ended':
+				return this.options.native?.released(worker, message.key);
 			case 'released':
 				return this.live.released(worker, message.snapshot);
 			case 'idle':
@@ -220,6 +243,7 @@ export class Fleet {
 		}
 		this.live.died(worker);
 		this.ending.answer(worker);
+		this.options.native?.bury(worker);
 		while (!this.repairs.repair(worker)) await new Promise((resolve) => setTimeout(resolve, REPAIR_AGAIN_MS));
 		this.queues.tick(this.options.clock.nowNs());
 		this.queues.wakeAll();
@@ -229,9 +253,22 @@ export class Fleet {
 		this.returning.add(worker);
 		if (this.snapshot === null) return;
 		this.live.joined(worker);
-		this.crew.send(worker, { type: 'snapshot', snapshot: this.snapshot, memory: this.registry.memory });
+		this.options.native?.adopted(worker, this.snapshot);
+		this.sendSnapshot(worker, this.snapshot);
+	}
+
+	private sendSnapshot(worker: number, snapshot: Snapshot): void {
+		const sockets = this.options.native?.socketsOf(worker) ?? NO_SOCKETS;
+		this.crew.send(worker, { type: 'snapshot', snapshot, memory: this.registry.memory, sockets });
+	}
+
+	private endHung(worker: number): void {
+		this.options.log.error('worker hangs', { worker });
+		this.crew.end(worker);
 	}
 }
+
+const NO_SOCKETS: ReadonlyMap<string, number> = new Map();
 
 function noted<T>(list: T[], item: T): T {
 	list.push(item);

@@ -18,7 +18,7 @@ export function paperSnapshot(
 		ports: new Map(),
 		geoDatabase,
 		countriesOf,
-		defaultMaxConnections: defaultMaxConnections(nofileLimit()),
+		defaultMaxConnections: defaultMaxConnections(nofileLimit(), 0),
 	});
 }
 

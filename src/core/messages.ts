@@ -1,3 +1,4 @@
+import type { NativeStart } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What a worker is started with (`workerData`). */
@@ -8,6 +9,8 @@ export interface WorkerStart {
 	readonly memory: ScoreboardMemory;
 	/** Seed of this worker's randomness. */
 	readonly seed: number;
+	/** What a native engine needs; null: the engine on `node:net`. */
+	readonly native: NativeStart | null;
 }
 
 /** The scoreboard's shared buffers, as posted between threads; it only grows. */
@@ -27,7 +30,13 @@ export interface ScoreboardMemory {
 /** Main thread to worker. */
 export type ToWorker =
 	/** Swap to this snapshot: open the listeners it adds, close those it no longer has, drain what it removed. */
-	| { readonly type: 'snapshot'; readonly snapshot: Snapshot; readonly memory: ScoreboardMemory }
+	| {
+			readonly type: 'snapshot';
+			readonly snapshot: Snapshot;
+			readonly memory: ScoreboardMemory;
+			/** A native engine's listening sockets; see `NativeHost.socketsOf`. */
+			readonly sockets: ReadonlyMap<string, number>;
+	  }
 	/** Stop accepting for good; sessions may go on until `untilNs`. Answered by `idle` when none is left. */
 	| { readonly type: 'stop'; readonly untilNs: number }
 	/** Close every session at once with outcome `shutdown`, then answer `idle`. */
@@ -37,6 +46,8 @@ export type ToWorker =
 export type FromWorker =
 	/** The snapshot is in force; `failures` names the addresses that could not be opened, ready to print. */
 	| { readonly type: 'applied'; readonly snapshot: number; readonly failures: readonly string[] }
+	/** A native engine listens on its socket for this address no more; it is the main thread's to close. */
+	| { readonly type: 'listening-ended'; readonly key: string }
 	/** No session of this worker holds that snapshot any more. */
 	| { readonly type: 'released'; readonly snapshot: number }
 	/** After `stop` or `close-all`: accepting has ended and the last session is over. */

@@ -1,5 +1,6 @@
 import type { IpAddress } from './address.ts';
 import type { AccessRecord, LogEvent } from './record.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Monotonic time in nanoseconds, one origin for all threads of the process (CLOCK_MONOTONIC). */
 export interface Clock {
@@ -21,4 +22,38 @@ export interface GeoLookup {
 export interface RecordSink {
 	access(record: AccessRecord): void;
 	log(event: LogEvent): void;
+}
+
+/** What a worker of a native engine is started with. */
+export interface NativeStart {
+	readonly worker: number;
+	/** An eventfd per worker: written when there is something to hear. */
+	readonly bells: readonly number[];
+	/** Who has which descriptor, see `engine/epoll/descriptors.ts`. */
+	readonly descriptors: SharedArrayBuffer;
+	/** Pipes this worker may have. */
+	readonly pipes: number;
+}
+
+/**
+ * The main thread's side of an engine that calls the kernel itself: such an engine's loop does not hear
+ * messages by itself, and its descriptors outlive it.
+ */
+export interface NativeHost {
+	/** Pipes that its workers may have together; each is two descriptors. */
+	readonly pipes: number;
+	startOf(worker: number): NativeStart;
+	/** Opens the listening sockets that a snapshot adds; answers failures, ready to print. */
+	open(snapshot: Snapshot): readonly string[];
+	/** A worker's listening sockets, by the engine's key of their address. */
+	socketsOf(worker: number): ReadonlyMap<string, number>;
+	/** A new worker begins: its predecessor's sockets that the snapshot has no use for are closed. */
+	adopted(worker: number, snapshot: Snapshot): void;
+	/** The worker listens there no more. */
+	released(worker: number, key: string): void;
+	/** Have the worker look at its messages and its queued sessions. From any thread. */
+	ring(worker: number): void;
+	/** The worker is gone: closes what it had open, but for listening sockets. */
+	bury(worker: number): void;
+	close(): void;
 }

@@ -9,8 +9,6 @@ export interface AcceptedFacts {
 	readonly listener: number;
 	/** The socket's remote end; address null on a unix-domain socket. */
 	readonly peer: Endpoint;
-	/** The socket's own end. */
-	readonly local: Endpoint;
 }
 
 /**

@@ -64,7 +64,13 @@ export interface ListenerShaping {
 /** How many rates one place may have; all must hold. */
 export const MAX_RATES = 4;
 
-export interface ProcessSnapshot extends Limited {}
+/** What becomes of a client above a cap or rate: closed, or left in the kernel's queue until there is room. */
+export const OVERFLOWS = ['refuse', 'wait'] as const;
+export type Overflow = (typeof OVERFLOWS)[number];
+
+export interface ProcessSnapshot extends Limited {
+	readonly overflow: Overflow;
+}
 
 /**
  * Networks as disjoint sorted ranges for binary search; where networks nest, the most specific one's
@@ -156,6 +162,7 @@ export interface BindSnapshot {
 export interface ListenerSnapshot extends Limited {
 	readonly index: number;
 	readonly name: string;
+	readonly overflow: Overflow;
 	readonly binds: readonly BindSnapshot[];
 	readonly access: AccessRules | null;
 	/** Also there, without limits, where clients have buckets. */

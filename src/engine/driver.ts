@@ -122,9 +122,11 @@ export class Driver<S extends EngineSession> {
 
 	#exchange(journey: Journey<S>, event: SessionEvent): void {
 		const actions = this.#actions;
-		actions.length = 0;
+		while (actions.length > 0) actions.pop();
 		journey.session.handle(event, this.#options.clock.nowNs(), actions);
 		for (const action of actions) this.#carryOut(journey, action);
+		// Setting the length leaves the fast path of the runtime; most steps have one action or none.
+		while (actions.length > 0) actions.pop();
 	}
 
 	#carryOut(journey: Journey<S>, action: SessionAction): void {

@@ -21,6 +21,11 @@ export interface EngineOptions<S extends EngineSession = EngineSession> {
 	readonly worker: number;
 	readonly workers: number;
 	readonly clock: Clock;
+	/**
+	 * Whether a client of this listener may be taken out of the kernel's queue now (`overflow: wait`); an index into
+	 * the snapshot last given to `apply`. An engine whose runtime accepts by itself cannot ask.
+	 */
+	mayAccept(listener: number): boolean;
 	/** `facts.listener` is an index into the snapshot last given to `apply`. */
 	createSession(facts: AcceptedFacts, meter: RelayMeter): S;
 	/** The session is over; the engine has forgotten it. The client may still be taking its last bytes. */
@@ -38,12 +43,12 @@ export interface Engine<S extends EngineSession = EngineSession> {
 	/**
 	 * Make this snapshot's binds the open listeners: those it adds are opened, those it no longer has stop
 	 * accepting, those that stay are not touched. Sessions of a removed listener go on.
-	 * Accepted connections are numbered by this snapshot from the moment of the call, before the promise
-	 * resolves, so the caller's own `createSession` context must be swapped first, in the same turn.
-	 * Never rejects: it resolves to one message for each address that could not be opened, ready to print
+	 * Accepted connections are numbered by this snapshot from the moment of the call, before `done` is called,
+	 * so the caller's own `createSession` context must be swapped first, in the same turn.
+	 * `done` (perhaps within the call) gets one message for each address that could not be opened, ready to print
 	 * (`listener game: cannot bind 0.0.0.0:7000: address in use`); a failed address is tried again at the next call.
 	 */
-	apply(snapshot: Snapshot): Promise<readonly string[]>;
+	apply(snapshot: Snapshot, done: (failures: readonly string[]) => void): void;
 	/** Close all listeners for good; sessions go on. */
 	stopAccepting(): void;
 	/** The live ones, oldest first; one that ends meanwhile is skipped. */
@@ -52,6 +57,8 @@ export interface Engine<S extends EngineSession = EngineSession> {
 	tell(session: object, event: SessionEvent): void;
 	/** Give an event to every live session that `which` picks (absent: all). For `drain` and `kill`. */
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void;
+	/** Calls `run` once after so long, unless what it answers is called before: an engine's own loop may run no other timers. */
+	after(delayMs: number, run: () => void): () => void;
 	/** End everything now without another word to the sessions: sockets are destroyed, timers cleared. */
 	destroy(): void;
 }

@@ -1,7 +1,14 @@
 import type { Endpoint } from '../core/address.ts';
 import { AT_CAP, type Desk, TAKEN } from '../core/desk.ts';
 import type { Refusal, RefusalManner } from '../core/outcome.ts';
-import type { Limited, ListenerSnapshot, PerClientLimits, RateLimit } from '../core/snapshot.ts';
+import type {
+	Limited,
+	ListenerSnapshot,
+	Overflow,
+	PerClientLimits,
+	ProcessSnapshot,
+	RateLimit,
+} from '../core/snapshot.ts';
 import { checkAccess } from './access.ts';
 import { formatAddress } from './address.ts';
 import { regionOf } from './geo.ts';
@@ -15,14 +22,18 @@ type Gate = (typeof GATES)[number];
 /** Why a client is turned away. `detail` names the limit or rule, e.g. `listener game: 500/s`. */
 export interface RefusalDecision {
 	readonly outcome: Refusal;
-	readonly manner: RefusalManner;
+	/** `wait`: not refused, but to be tried again after `holdForMs`. */
+	readonly manner: RefusalManner | 'wait';
 	readonly holdForMs: number;
 	readonly detail: string;
 }
 
+/** Clients that wait are in the kernel's queue; one that another worker's was faster than comes again after so long. */
+const WAIT_MS = 10;
+
 /**
  * One client on its way through the gates. `run` stops at the first refusal; a client in the tarpit
- * calls it again after its delay and goes on behind the gate that delayed it.
+ * calls it again after its delay and goes on behind the gate that delayed it, one that waits goes on at its gate.
  */
 export class Admission {
 	readonly listener: ListenerSnapshot;
@@ -43,7 +54,8 @@ export class Admission {
 			this.nextGate += 1;
 			const refusal = this.pass(gate, world, desk, nowNs, trace);
 			if (refusal === null) continue;
-			if (refusal.manner !== 'tarpit') desk.refundRates();
+			if (refusal.manner === 'wait') this.nextGate -= 1;
+			else if (refusal.manner !== 'tarpit') desk.refundRates();
 			return refusal;
 		}
 		return null;
@@ -52,9 +64,9 @@ export class Admission {
 	private pass(gate: Gate, world: World, desk: Desk, nowNs: number, trace: Trace | null): RefusalDecision | null {
 		switch (gate) {
 			case 'process':
-				return takePlace(desk, 'process', 'process', world.snapshot.process, nowNs, trace);
+				return this.takeProcess(world.snapshot.process, desk, nowNs, trace);
 			case 'listener':
-				return takePlace(desk, 'listener', `listener ${this.listener.name}`, this.listener, nowNs, trace);
+				return this.takeListener(desk, nowNs, trace);
 			case 'access':
 				return this.checkAccess(world, trace);
 			case 'region':
@@ -62,6 +74,20 @@ export class Admission {
 			case 'client':
 				return this.takeClient(desk, nowNs, trace);
 		}
+	}
+
+	private takeProcess(
+		process: ProcessSnapshot,
+		desk: Desk,
+		nowNs: number,
+		trace: Trace | null,
+	): RefusalDecision | null {
+		return takePlace(desk, 'process', 'process', process, process.overflow, nowNs, trace);
+	}
+
+	private takeListener(desk: Desk, nowNs: number, trace: Trace | null): RefusalDecision | null {
+		const { listener } = this;
+		return takePlace(desk, 'listener', `listener ${listener.name}`, listener, listener.overflow, nowNs, trace);
 	}
 
 	private checkAccess(world: World, trace: Trace | null): RefusalDecision | null {
@@ -82,7 +108,7 @@ export class Admission {
 	private takeRegion(world: World, desk: Desk, nowNs: number, trace: Trace | null): RefusalDecision | null {
 		if (this.region === null) return null;
 		const region = at(world.snapshot.regions, this.region);
-		return takePlace(desk, 'region', `region ${region.name}`, region, nowNs, trace);
+		return takePlace(desk, 'region', `region ${region.name}`, region, 'refuse', nowNs, trace);
 	}
 
 	private takeClient(desk: Desk, nowNs: number, trace: Trace | null): RefusalDecision | null {
@@ -102,11 +128,15 @@ function takePlace(
 	kind: 'process' | 'listener' | 'region',
 	label: string,
 	place: Limited,
+	overflow: Overflow,
 	nowNs: number,
 	trace: Trace | null,
 ): RefusalDecision | null {
 	const result = desk.take(kind, place, nowNs, -1);
-	if (result !== TAKEN) return refuseLimit(label, result, place, 'close', 0, trace);
+	if (result !== TAKEN) {
+		const waits = overflow === 'wait';
+		return refuseLimit(label, result, place, waits ? 'wait' : 'close', waits ? WAIT_MS : 0, trace);
+	}
 	trace?.note(kind === 'region' ? 'admit' : 'accept', `${label}: ${describeLimits(place)}`);
 	return null;
 }
@@ -121,14 +151,15 @@ function refuseLimit(
 	label: string,
 	result: number,
 	limits: Pick<PerClientLimits, 'maxConnections' | 'rates'>,
-	manner: RefusalManner,
+	manner: RefusalDecision['manner'],
 	holdForMs: number,
 	trace: Trace | null,
 ): RefusalDecision {
 	const capped = result === AT_CAP;
 	const limit = capped ? `maxConnections ${limits.maxConnections}` : rateText(limits.rates, result);
 	const detail = `${label}: ${limit}`;
-	trace?.note('admit', `refused: ${detail} is reached (manner: ${manner})`);
+	const [verb, how] = manner === 'wait' ? ["waits in the kernel's queue", ''] : ['refused', ` (manner: ${manner})`];
+	trace?.note('admit', `${verb}: ${detail} is reached${how}`);
 	return { outcome: capped ? 'max-connections' : 'rate-limited', manner, holdForMs, detail };
 }
 

@@ -29,7 +29,8 @@ export interface ExplainedClient {
 	readonly pool: string | null;
 	readonly backend: string | null;
 	readonly outcome: Outcome | null;
-	readonly manner: RefusalManner | null;
+	/** `wait`: in the kernel's queue, until there is room. */
+	readonly manner: RefusalManner | 'wait' | null;
 }
 
 /** How the clients spread: one row per pool and backend, or per outcome, most clients first. */
@@ -87,7 +88,7 @@ function explainClient(
 type Walked = Pick<ExplainedClient, 'route' | 'pool' | 'backend' | 'outcome' | 'manner'>;
 
 function walk(world: World, admission: Admission, rehearsal: Rehearsal, nowNs: number, trace: Trace): Walked {
-	const refused = (outcome: Outcome, manner: RefusalManner, route: string | null): Walked => ({
+	const refused = (outcome: Outcome, manner: Walked['manner'], route: string | null): Walked => ({
 		route,
 		pool: null,
 		backend: null,

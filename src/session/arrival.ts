@@ -17,6 +17,8 @@ export type Arrived =
 	/** Wait in this pool's queue. */
 	| { readonly to: 'wait'; readonly pool: PoolSnapshot }
 	| { readonly to: 'connect'; readonly place: Granted }
+	/** A limit that lets clients wait has no room: come to the gates again after so long. */
+	| { readonly to: 'pause'; readonly delayMs: number }
 	/** Try again after so long. */
 	| { readonly to: 'retry'; readonly delayMs: number }
 	| { readonly to: 'end'; readonly outcome: Outcome; readonly detail: string | null; readonly manner: 'fin' | 'reset' };
@@ -62,6 +64,7 @@ export class Arrival {
 		if (refusal === null) return this.findPlace(nowNs);
 		const { outcome, detail, manner } = refusal;
 		if (manner === 'silent' || manner === 'tarpit') return { to: 'hold', refusal };
+		if (manner === 'wait') return { to: 'pause', delayMs: refusal.holdForMs };
 		return { to: 'end', outcome, detail, manner: manner === 'close' ? 'fin' : 'reset' };
 	}
 

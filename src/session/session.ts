@@ -14,13 +14,14 @@ import { after, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
 
 /**
  * Where a session is on its journey. `silent`: refused, held unanswered. `tarpit`: delayed before it is
- * served. `queued`: waits for a place at a full pool. `backoff`: between two tries to connect. `flushing`: one
+ * served. `waiting`: accepted too early, another worker was faster (`overflow: wait`). `queued`: waits for a place at a full pool. `backoff`: between two tries to connect. `flushing`: one
  * side was reset, what it sent is still offered to the other. `closing`: ended, the sockets are not yet closed.
  */
 export type SessionState =
 	| 'new'
 	| 'silent'
 	| 'tarpit'
+	| 'waiting'
 	| 'queued'
 	| 'connecting'
 	| 'backoff'
@@ -155,6 +156,8 @@ export class Session {
 			case 'wait':
 				this.journal.queued(arrived.pool, nowNs);
 				return this.enter('queued', arrived.pool.queue?.timeoutMs ?? 0, nowNs);
+			case 'pause':
+				return this.enter('waiting', arrived.delayMs, nowNs);
 			case 'connect':
 				return this.connect(arrived.place, nowNs, out);
 			case 'retry':
@@ -279,6 +282,8 @@ export class Session {
 		switch (this.state) {
 			case 'silent':
 				return this.endHeld('held', out);
+			case 'waiting':
+				return this.follow(this.arriving().admit(nowNs), nowNs, out);
 			case 'tarpit':
 				this.context.held.delete(this);
 				return this.follow(this.arriving().admit(nowNs), nowNs, out);

@@ -19,7 +19,9 @@ function bench(t: Tap, script: string, delays: readonly (number | null)[]) {
 			workers: 2,
 			memory: { pages: [], clientTables: [], queues: [], wakes: new SharedArrayBuffer(0), rings: [] },
 			seed: 0,
+			native: null,
 		}),
+		sent: () => {},
 		message: (worker, message) => told.push(`${worker} says ${JSON.stringify(message)}`),
 		died: async (worker, reason) => {
 			await new Promise((resolve) => setImmediate(resolve));

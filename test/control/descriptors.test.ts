@@ -22,7 +22,8 @@ t.test('two descriptors for each session, after a reserve', (t) => {
 		[100, 1],
 		[Number.POSITIVE_INFINITY, 2 ** 30],
 	] as const) {
-		t.equal(defaultMaxConnections(nofile), places, String(nofile));
+		t.equal(defaultMaxConnections(nofile, 0), places, String(nofile));
 	}
+	t.equal(defaultMaxConnections(1024, 64), 320, 'and for each pipe');
 	t.end();
 });

@@ -51,8 +51,10 @@ function bring(state: SessionState, b = bench({ ...narrow(), listeners: [listene
 	return s;
 }
 
-const listenerFor = (state: SessionState) =>
-	state === 'silent' || state === 'tarpit' ? { access: denyAll(state) } : {};
+function listenerFor(state: SessionState): NonNullable<SnapshotSpec['listeners']>[number] {
+	if (state === 'waiting') return { maxConnections: 0, overflow: 'wait' };
+	return state === 'silent' || state === 'tarpit' ? { access: denyAll(state) } : {};
+}
 
 t.test('a session goes from accept to account', async (t) => {
 	const b = bench();
@@ -133,6 +135,7 @@ const TABLE: Readonly<Record<SessionState, Row>> = {
 	},
 	queued: { 'client eof': 'close fin -> closing', 'client reset': 'close reset -> closing', ...KILLS },
 	tarpit: { 'client reset': 'close reset -> closing', evict: 'close reset -> closing', ...KILLS },
+	waiting: { 'client reset': 'close reset -> closing', ...KILLS },
 	connecting: {
 		'client reset': 'cancel-connect, close reset -> closing',
 		connected: 'relay -> relaying',
@@ -180,6 +183,31 @@ t.test('a deadline is never in the past unless an end is due, in any state', asy
 		}
 	}
 });
+
+t.test(
+	'a client that came in a moment too early goes on when there is room, and its first try counts for nothing',
+	async (t) => {
+		const b = bench({
+			listeners: [{ maxConnections: 1, rates: [{ count: 2, windowMs: 60_000, text: '2/1m' }], overflow: 'wait' }],
+		});
+		const first = b.open();
+		t.same(first.send(ACCEPTED), ['connect pool0-b0']);
+		const second = b.open();
+		t.same(second.send(ACCEPTED), []);
+		t.equal(second.dueInMs, 10);
+		for (let i = 0; i < 3; i++) {
+			t.same(second.expire(), []);
+			t.equal(second.session.currentState, 'waiting');
+		}
+		first.send({ type: 'kill', outcome: 'shutdown' });
+		first.send(CLOSED);
+		t.same(second.expire(), ['connect pool0-b0']);
+		second.send({ type: 'kill', outcome: 'shutdown' });
+		second.send(CLOSED);
+		t.equal(b.board.total, 0);
+		t.match(b.records, [{ outcome: 'shutdown' }, { outcome: 'shutdown' }]);
+	},
+);
 
 t.test('a drain that is due while a reset is being flushed does not spin', async (t) => {
 	const b = bench();

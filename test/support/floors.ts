@@ -33,6 +33,8 @@ const ROOTS: Readonly<Record<string, string>> = {
 	'src/worker.ts': 'app',
 	'src/clock.ts': 'app',
 	'src/rng.ts': 'app',
+	'src/data-plane.ts': 'app',
+	'src/native.ts': 'app',
 	'src/index.ts': 'cli',
 };
 

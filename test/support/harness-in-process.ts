@@ -17,6 +17,7 @@ import type { SlotRef, Snapshot } from '../../src/core/snapshot.ts';
 import { NS_PER_MS } from '../../src/core/units.ts';
 import type { Engine, EngineFactory } from '../../src/engine/engine.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
+import { mayAccept } from '../../src/policy/overflow.ts';
 import { WorkerQueues } from '../../src/policy/worker-queues.ts';
 import { makeWorld } from '../../src/policy/world.ts';
 import { seededRng } from '../../src/rng.ts';
@@ -75,6 +76,10 @@ export class InProcess implements Assembly {
 			workers: 1,
 			clock: this.#clock,
 			createSession: (facts, meter) => new Session(this.#lent(), facts, meter, this.#clock.nowNs()),
+			mayAccept: (listener) => {
+				const { world } = this.#lent();
+				return mayAccept(world.snapshot, listener, world.live, this.#clock.nowNs());
+			},
 			onSessionOver: () => {},
 			onIdle: () => this.#idle.resolve(),
 			log: (event) => this.events.push(event),
@@ -138,7 +143,7 @@ export class InProcess implements Assembly {
 		this.#queues.apply(snapshot);
 		this.#buckets.applyTerms(snapshot, this.#clock.nowNs());
 		this.#context = this.#contextFor(snapshot);
-		const failures = await this.engine.apply(snapshot);
+		const failures = await new Promise<readonly string[]>((done) => this.engine.apply(snapshot, done));
 		if (failures.length > 0) throw new Error(failures.join('\n'));
 		this.#book.adopt(plan);
 		this.#drainLeaving(snapshot);

@@ -7,6 +7,7 @@ import type { LogEvent } from '../../src/core/record.ts';
 import type { EngineFactory } from '../../src/engine/engine.ts';
 import { createNodeEngine } from '../../src/engine/node/engine.ts';
 import { closeBackends, type Teardown } from './echo.ts';
+import { createEpollInProcess } from './epoll-in-process.ts';
 import { InProcess } from './harness-in-process.ts';
 import { until } from './peers.ts';
 import { withoutHealth } from './without-health.ts';
@@ -39,9 +40,12 @@ export interface Target {
 }
 
 /** Every engine of this build, by its name in the configuration. */
-export const ENGINES: ReadonlyMap<string, EngineFactory> = new Map([['node', createNodeEngine]]);
+export const ENGINES: ReadonlyMap<string, EngineFactory> = new Map([
+	['node', createNodeEngine],
+	['epoll', createEpollInProcess],
+]);
 
-/** Two worker threads under the whole application; the engine is the one it chooses. */
+/** Worker threads under the whole application. */
 const APPLICATION_WORKERS = 2;
 
 /** Each engine alone, in this thread. */
@@ -56,7 +60,13 @@ export const engineTargets = (): readonly Target[] =>
 /** Each engine alone, and the whole application with two worker threads. */
 export const allTargets = (): readonly Target[] => [
 	...engineTargets(),
-	{ name: 'application, 2 workers', workers: APPLICATION_WORKERS, start: startApplication },
+	...[...ENGINES.keys()].map(
+		(engine): Target => ({
+			name: `application, ${engine}, 2 workers`,
+			workers: APPLICATION_WORKERS,
+			start: (t, config) => startApplication(t, engine, config),
+		}),
+	),
 ];
 
 /** The parts of a running balancer that assemblies make each in their way. */
@@ -115,14 +125,15 @@ class Collected implements Balancer {
 	}
 }
 
-async function startApplication(t: Teardown, config: TestConfig): Promise<Balancer> {
+async function startApplication(t: Teardown, engine: string, config: TestConfig): Promise<Balancer> {
 	const records: AccessLine[] = [];
 	const events: LogEvent[] = [];
 	const log = new Log(
 		{ output: null, onLog: (event) => events.push(event), onRecord: (record) => records.push(record) },
 		'info',
 	);
-	const withWorkers = (given: TestConfig): TestConfig => withoutHealth({ ...given, workers: APPLICATION_WORKERS });
+	const withWorkers = (given: TestConfig): TestConfig =>
+		withoutHealth({ ...given, engine: engine === 'epoll' ? 'epoll' : 'node', workers: APPLICATION_WORKERS });
 	const app = await App.start(parseConfigObject(withWorkers(config)), {
 		log,
 		onFatal: (reason) => {

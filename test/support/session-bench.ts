@@ -77,7 +77,7 @@ export class BenchSession {
 
 	constructor(bench: SessionBench, peer: IpAddress | null, listener: number) {
 		this.bench = bench;
-		const facts = { listener, peer: { address: peer, port: 4000 }, local: { address: ip('127.0.0.1'), port: 7000 } };
+		const facts = { listener, peer: { address: peer, port: 4000 } };
 		this.session = new Session(bench.context, facts, this.meter, bench.nowNs);
 	}
 

@@ -1,9 +1,9 @@
 import {
 	type BackendSnapshot,
 	type GeoSnapshot,
-	type Limited,
 	type ListenerSnapshot,
 	type PoolSnapshot,
+	type ProcessSnapshot,
 	type RateLimit,
 	type RegionSnapshot,
 	type RouteSnapshot,
@@ -27,7 +27,7 @@ export function countingSlots(): ClaimSlot {
 	};
 }
 
-type Caps = Partial<Pick<Limited, 'maxConnections' | 'rates'>>;
+type Caps = Partial<Pick<ProcessSnapshot, 'maxConnections' | 'rates' | 'overflow'>>;
 type Given<T> = Partial<Omit<T, 'slot' | 'index'>>;
 
 export interface PoolSpec extends Omit<Given<PoolSnapshot>, 'backends'> {
@@ -74,7 +74,7 @@ export function snapshotOf(spec: SnapshotSpec = {}, claim: ClaimSlot = countingS
 	}));
 	return {
 		id: spec.id ?? 1,
-		process: { maxConnections: 1000, rates: [], ...spec.process, slot: claim('process', '', '') },
+		process: { maxConnections: 1000, rates: [], overflow: 'refuse', ...spec.process, slot: claim('process', '', '') },
 		geo: geoOf(spec),
 		regions,
 		listeners: (spec.listeners ?? [{}]).map((listener, index) => listenerOf(listener, index, pools, claim)),
@@ -150,6 +150,7 @@ function listenerOf(
 		keepAlive: { idleMs: 60_000, intervalMs: 10_000, count: 6 },
 		maxConnections: null,
 		rates: [],
+		overflow: 'refuse',
 		...spec,
 		name,
 		index,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { SocketTarget } from '../../core/address.ts';
-import { MAX_RATES, type RateLimit } from '../../core/snapshot.ts';
+import { MAX_RATES, OVERFLOWS, type RateLimit } from '../../core/snapshot.ts';
 import { parseNetwork } from '../../policy/network-table.ts';
 import { isCountry } from '../geo/continents.ts';
 import { parseAddress, parseBind, parseIp } from './address.ts';
@@ -187,4 +187,4 @@ export const share = () => z.number().min(0).max(1).meta({ unit: 'share, 0 to 1'
 
 export const maxConnections = () => count(1, MAX_CONNECTIONS);
 
-export const overflow = () => z.enum(['refuse']).default('refuse');
+export const overflow = () => z.enum(OVERFLOWS).default('refuse');

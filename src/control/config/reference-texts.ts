@@ -99,7 +99,7 @@ export const NODE_ENGINE_LIMITS = `## What the node engine cannot do
 
 \`engine: node\` moves bytes with \`node:net\`. What that runtime keeps to itself:
 
-- Nothing above a cap can wait in the kernel's queue: \`overflow\` has \`refuse\` alone.
+- Nothing above a cap can wait in the kernel's queue: \`overflow: wait\` is an error.
 - A RST on a side that is not being read, because the other side is slow or a bucket holds it back, is seen at its next read.
 - Waits for buckets are whole milliseconds; what a bucket earns meanwhile is not lost.
 - To notice that a client leaves before its backend is connected, it reads on, into at most 64 KiB.

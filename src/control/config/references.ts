@@ -32,6 +32,7 @@ export function checkReferences(root: unknown, folder: string): Finding[] {
 			'pool',
 			(i) => ['pools', i, 'name'],
 		),
+		...checkOverflow(top, listeners),
 		...checkBinds(listeners, folder),
 		...listeners.flatMap((listener, i) => checkListener(listener, ['listeners', i], { pools: names(pools), regions })),
 		...pools.flatMap((pool, i) => checkPool(pool, ['pools', i], folder)),
@@ -41,6 +42,18 @@ export function checkReferences(root: unknown, folder: string): Finding[] {
 interface Known {
 	readonly pools: readonly string[];
 	readonly regions: readonly string[];
+}
+
+/** Node's runtime accepts by itself: nothing can wait in the kernel's queue. */
+function checkOverflow(
+	top: Readonly<Record<string, unknown>>,
+	listeners: readonly Readonly<Record<string, unknown>>[],
+) {
+	if (top.engine !== 'node') return [];
+	const places: Path[] = [['limits', 'overflow'], ...listeners.map((_, i) => ['listeners', i, 'overflow'])];
+	const values = [record(top.limits).overflow, ...listeners.map(({ overflow }) => overflow)];
+	const waiting = places.filter((_, i) => values[i] === 'wait');
+	return waiting.map((path): Finding => ({ path, message: 'wait needs the epoll engine, this is engine: node' }));
 }
 
 function checkRegions(regions: Readonly<Record<string, unknown>>): Finding[] {

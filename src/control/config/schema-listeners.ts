@@ -166,7 +166,10 @@ export const listener = section({
 		.meta(about('Sessions of this listener at once, all workers together.', 10_000, 'no cap')),
 	rate: rates().meta(about('New connections of this listener; of a list, all must hold.', '500/s', 'no limit')),
 	overflow: overflow().meta(
-		about('What happens above `maxConnections` and `rate`: `refuse` closes at once.', 'refuse'),
+		about(
+			"What happens above `maxConnections` and `rate`: `refuse` closes at once, `wait` leaves clients in the kernel's queue until there is room (epoll engine only).",
+			'wait',
+		),
 	),
 	perClient: perClient.optional().meta(about('Limits for each client by itself.', { maxConnections: 50 }, 'no limits')),
 	shaping: shaping.prefault({}).meta(

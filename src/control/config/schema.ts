@@ -18,9 +18,20 @@ const log = section({
 const limits = section({
 	maxConnections: maxConnections()
 		.optional()
-		.meta(about('Sessions of the whole process at once.', 9_000, 'floor((open files - 256) / 2)')),
+		.meta(
+			about(
+				'Sessions of the whole process at once.',
+				9_000,
+				'floor((open files - 256) / 2), less the pipes of the epoll engine',
+			),
+		),
 	rate: rates().meta(about('New connections of the whole process; of a list, all must hold.', '2000/s', 'no limit')),
-	overflow: overflow().meta(about('What happens above them: `refuse` closes at once.', 'refuse')),
+	overflow: overflow().meta(
+		about(
+			"What happens above them: `refuse` closes at once, `wait` leaves clients in the kernel's queue until there is room (epoll engine only).",
+			'wait',
+		),
+	),
 });
 
 /**
@@ -30,11 +41,11 @@ const limits = section({
  */
 export const configSchema = section({
 	engine: z
-		.enum(['auto', 'node'])
+		.enum(['auto', 'epoll', 'node'])
 		.default('auto')
 		.meta(
 			about(
-				'What moves the bytes: `node` is `node:net`; `auto` takes the best there is, at present `node`. A change needs a restart.',
+				'What moves the bytes: `epoll` calls the Linux kernel itself, `node` is `node:net`; `auto` takes epoll where it works, else node, and says why. `epoll` never falls back. A change needs a restart.',
 				'node',
 			),
 		),

@@ -10,6 +10,12 @@ export interface NativeBuffer {
 	readonly address: number;
 }
 
+/** Where it is written down who has a descriptor, see `descriptors.ts`: `mark` when it is opened, 0 before it is closed. */
+export interface DescriptorNotes {
+	readonly owners: Int32Array;
+	readonly mark: number;
+}
+
 type NativeCall = (...args: number[]) => number;
 
 interface Koffi {
@@ -58,9 +64,14 @@ export class Libc {
 	readonly #errno: Int32Array;
 	readonly #small: NativeBuffer;
 	readonly #smallView: DataView;
+	/** Written in the line of the call that opens: a thread is ended only where it enters a function or repeats a loop. */
+	readonly #owners: Int32Array;
+	readonly #mark: number;
 
 	/** @throws Error when koffi, the C library or a layout for this machine is missing. */
-	constructor() {
+	constructor(notes: DescriptorNotes | null = null) {
+		this.#owners = notes?.owners ?? new Int32Array(0);
+		this.#mark = notes?.mark ?? 0;
 		this.layout = layoutHere();
 		this.#koffi = createRequire(import.meta.url)('koffi') as Koffi;
 		const library = this.#koffi.load(null);
@@ -74,12 +85,15 @@ export class Libc {
 
 	/** Zeroed memory of its own. */
 	allocate(bytes: number): NativeBuffer {
-		const memory = new Uint8Array(bytes);
+		// Over a buffer of its own: the bytes of a small array made alone lie on the heap, where they are moved.
+		const memory = new Uint8Array(new ArrayBuffer(bytes));
 		return { bytes: memory, address: Number(this.#koffi.address(memory)) };
 	}
 
 	epollCreate(flags: number): number {
-		return this.#checked(this.#call.epoll_create1(flags));
+		const fd = this.#call.epoll_create1(flags);
+		if (fd >= 0) this.#owners[fd] = this.#mark;
+		return this.#checked(fd);
 	}
 
 	epollCtl(epollFd: number, operation: number, fd: number, event: NativeBuffer): number {
@@ -108,11 +122,14 @@ export class Libc {
 	}
 
 	close(fd: number): number {
+		if (fd >= 0) this.#owners[fd] = 0;
 		return this.#checked(this.#call.close(fd));
 	}
 
 	socket(family: number, type: number): number {
-		return this.#checked(this.#call.socket(family, type, 0));
+		const fd = this.#call.socket(family, type, 0);
+		if (fd >= 0) this.#owners[fd] = this.#mark;
+		return this.#checked(fd);
 	}
 
 	/** The two descriptors as a pair, or the negated error number. */
@@ -132,7 +149,9 @@ export class Libc {
 	/** The peer's address is written to `address`. */
 	accept(fd: number, address: NativeBuffer, flags: number): number {
 		this.#smallView.setInt32(0, address.bytes.length, true);
-		return this.#checked(this.#call.accept4(fd, address.address, this.#small.address, flags));
+		const accepted = this.#call.accept4(fd, address.address, this.#small.address, flags);
+		if (accepted >= 0) this.#owners[accepted] = this.#mark;
+		return this.#checked(accepted);
 	}
 
 	connect(fd: number, address: NativeBuffer, length: number): number {
@@ -196,8 +215,10 @@ export class Libc {
 	}
 
 	#pair(result: number): readonly [number, number] | number {
-		const checked = this.#checked(result);
-		return checked < 0 ? checked : [this.#smallView.getInt32(0, true), this.#smallView.getInt32(4, true)];
+		if (result < 0) return this.#checked(result);
+		const pair = [this.#smallView.getInt32(0, true), this.#smallView.getInt32(4, true)] as const;
+		for (const fd of pair) this.#owners[fd] = this.#mark;
+		return pair;
 	}
 
 	#checked(result: number): number {
@@ -213,6 +234,8 @@ function inside(buffer: NativeBuffer, offset: number, length: number): void {
 
 function layoutHere(): Layout {
 	if (process.platform !== 'linux') throw new Error(`epoll needs Linux, this is ${process.platform}`);
+	// Looking up host names for the report takes long, and none is needed here.
+	(process.report as { excludeNetwork?: boolean }).excludeNetwork = true;
 	const header = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
 	const name = `${header.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc'}-${process.arch}`;
 	const layout = LAYOUTS.get(name);

@@ -4,10 +4,10 @@ import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
 import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapshot.ts';
 import { otherSide, type Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
+import { Meter } from '../meter.ts';
 import type { Closer } from './closing.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import type { LaneTimer } from './lane-timer.ts';
-import { Meter } from './meter.ts';
 import { type EndOwner, SocketEnd } from './socket-end.ts';
 import { openUpstream } from './upstream.ts';
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Endpoint } from '../../core/address.ts';
 import { errorText } from '../../core/errors.ts';
 import type { SessionEvent } from '../../core/session-io.ts';
 import type { ListenerSnapshot, Snapshot } from '../../core/snapshot.ts';
@@ -12,7 +13,7 @@ import { Connection, type ConnectionHost } from './connection.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { LaneTimer } from './lane-timer.ts';
 import { NodeListener } from './listener.ts';
-import { tcpEnds, UNIX_ENDS } from './peer-address.ts';
+import { tcpPeer, UNIX_PEER } from './peer-address.ts';
 import { withKeepAlive } from './upstream.ts';
 
 /**
@@ -64,9 +65,9 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 
 	// --- listeners ---
 
-	async apply(snapshot: Snapshot): Promise<readonly string[]> {
+	apply(snapshot: Snapshot, done: (failures: readonly string[]) => void): void {
 		this.#snapshot = snapshot;
-		if (this.#stopped) return [];
+		if (this.#stopped) return done([]);
 		const wanted = wantedBinds(snapshot, this.#options.worker, this.#reusePort);
 		for (const [key, listener] of this.#listeners) {
 			const stays = wanted.get(key);
@@ -74,8 +75,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 			else listener.listener = stays.listener;
 		}
 		const opening = [...wanted.values()].map((bind) => this.#ensureOpen(bind, snapshot));
-		const failures = await Promise.all(opening);
-		return failures.filter((failure) => failure !== null);
+		void Promise.all(opening).then((failures) => done(failures.filter((failure) => failure !== null)));
 	}
 
 	async #ensureOpen(wanted: WantedBind, snapshot: Snapshot): Promise<string | null> {
@@ -110,14 +110,14 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	#accept(from: NodeListener, socket: Socket): void {
 		const listener = this.#snapshot?.listeners[from.listener];
 		const unix = from.bind.target.type === 'unix';
-		const ends = unix ? UNIX_ENDS : tcpEnds(socket);
-		if (listener === undefined || ends === null) {
+		const peer = unix ? UNIX_PEER : tcpPeer(socket);
+		if (listener === undefined || peer === null) {
 			// Reset before it was accepted: there is no client to speak of.
 			socket.on('error', () => {}).destroy();
 			return;
 		}
 		try {
-			this.#begin(listener, socket, unix, ends);
+			this.#begin(listener, socket, unix, peer);
 		} catch (error) {
 			this.#options.log({ level: 'error', msg: 'internal error at accept', fields: { error: errorText(error) } });
 			socket.on('error', () => {});
@@ -125,10 +125,10 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		}
 	}
 
-	#begin(listener: ListenerSnapshot, socket: Socket, unix: boolean, ends: ReturnType<typeof tcpEnds> & object): void {
+	#begin(listener: ListenerSnapshot, socket: Socket, unix: boolean, peer: Endpoint): void {
 		if (!unix) withKeepAlive(socket, listener.keepAlive);
 		const connection = new Connection(this, socket, unix, listener.keepAlive);
-		const session = this.#options.createSession({ listener: listener.index, ...ends }, connection.meter);
+		const session = this.#options.createSession({ listener: listener.index, peer }, connection.meter);
 		const journey = this.#driver.add(session, connection);
 		this.#connections.set(session, connection);
 		connection.report = (event) => this.#driver.tell(journey, event);
@@ -152,6 +152,11 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void {
 		this.#driver.broadcast(event, which);
+	}
+
+	after(delayMs: number, run: () => void): () => void {
+		const timer = setTimeout(run, delayMs);
+		return () => clearTimeout(timer);
 	}
 
 	// --- the end ---

@@ -1,8 +1,8 @@
 import type { RelayGate } from '../../core/session-io.ts';
 import type { Direction } from '../../core/units.ts';
 import type { DeadlineEntry } from '../deadlines.ts';
+import type { Meter } from '../meter.ts';
 import type { LaneTimer } from './lane-timer.ts';
-import type { Meter } from './meter.ts';
 import type { SocketEnd } from './socket-end.ts';
 
 /** What a lane borrows from its connection. */

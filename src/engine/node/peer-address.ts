@@ -1,24 +1,17 @@
 import type { Socket } from 'node:net';
 import { type Endpoint, type IpAddress, V4_MAPPED } from '../../core/address.ts';
 
-const NO_ADDRESS: Endpoint = { address: null, port: 0 };
+/** Clients of a unix-domain socket have no address. */
+export const UNIX_PEER: Endpoint = { address: null, port: 0 };
 
 /**
- * Both ends of an accepted TCP socket, or null when the client has gone before it could be asked
+ * The remote end of an accepted TCP socket, or null when the client has gone before it could be asked
  * (getpeername(2) fails with ENOTCONN then, and Node answers undefined).
  */
-export function tcpEnds(socket: Socket): { readonly peer: Endpoint; readonly local: Endpoint } | null {
-	const peer = endpointOf(socket.remoteAddress, socket.remotePort);
-	const local = endpointOf(socket.localAddress, socket.localPort);
-	return peer === null || local === null ? null : { peer, local };
-}
-
-/** Clients of a unix-domain socket have no address. */
-export const UNIX_ENDS = { peer: NO_ADDRESS, local: NO_ADDRESS } as const;
-
-function endpointOf(address: string | undefined, port: number | undefined): Endpoint | null {
-	if (address === undefined || port === undefined) return null;
-	return { address: parseKernelAddress(address), port };
+export function tcpPeer(socket: Socket): Endpoint | null {
+	const { remoteAddress, remotePort } = socket;
+	if (remoteAddress === undefined || remotePort === undefined) return null;
+	return { address: parseKernelAddress(remoteAddress), port: remotePort };
 }
 
 /** An address as inet_ntop(3) writes it: always valid, so this is shorter than a parser of what people write. */

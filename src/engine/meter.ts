@@ -1,5 +1,5 @@
-import type { RelayMeter } from '../../core/session-io.ts';
-import type { Direction } from '../../core/units.ts';
+import type { RelayMeter } from '../core/session-io.ts';
+import type { Direction } from '../core/units.ts';
 
 /** What one session's relay has moved, and how long its gates held it back. */
 export class Meter implements RelayMeter {

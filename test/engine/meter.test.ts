@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Meter } from '../../../src/engine/node/meter.ts';
+import { Meter } from '../../src/engine/meter.ts';
 
 t.test('bytes are counted by direction, with the time of the last', async (t) => {
 	const meter = new Meter();

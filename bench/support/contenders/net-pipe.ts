@@ -1,0 +1,19 @@
+import { fileURLToPath } from 'node:url';
+import { backendAddresses, type Contender, type Recipe, type Site } from './contender.ts';
+
+const SERVER = fileURLToPath(new URL('./net-pipe-server.ts', import.meta.url));
+
+/** What a few lines of Node do by themselves: `net` and `pipe`. */
+export function netPipe(): Contender {
+	return {
+		name: 'net-pipe',
+		workers: 1,
+		isPeer: false,
+		missing: () => null,
+		version: () => process.version.slice(1),
+		recipe: (site: Site): Recipe | string => {
+			if (site.feature !== null) return 'a plain pipe has no features';
+			return { files: {}, command: [process.execPath, SERVER, String(site.port), backendAddresses(site)[0] ?? ''] };
+		},
+	};
+}

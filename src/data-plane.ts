@@ -1,0 +1,224 @@
+import { monotonicClock } from './clock.ts';
+import { GeoDatabases } from './control/geo/databases.ts';
+import type { FromWorker, ScoreboardMemory, ToWorker, WorkerStart } from './core/messages.ts';
+import type { Clock, Rng } from './core/ports.ts';
+import type { SlotRef, Snapshot } from './core/snapshot.ts';
+import { NS_PER_MS } from './core/units.ts';
+import type { Engine, EngineOptions } from './engine/engine.ts';
+import { makeGeoReader } from './policy/geo.ts';
+import { mayAccept } from './policy/overflow.ts';
+import { WorkerQueues } from './policy/worker-queues.ts';
+import { makeWorld, type World } from './policy/world.ts';
+import { seededRng } from './rng.ts';
+import type { SessionContext, Tally } from './session/context.ts';
+import { HeldClients } from './session/held.ts';
+import { Session } from './session/session.ts';
+import { Holdings } from './shared/holdings.ts';
+import { RingWriter } from './shared/ring-writer.ts';
+import { beat, wakeWorker } from './shared/wake.ts';
+import { WorkerBoard } from './shared/worker-board.ts';
+
+/** How often sessions are looked over while an older snapshot is still in use. */
+const SWEEP_MS = 50;
+/** When a queue could not be changed because somebody kept its lock, or died with it. */
+const QUEUE_AGAIN_MS = 5;
+
+/** How often a worker shows that it lives. */
+const BEAT_MS = 250;
+
+/** What differs between the engines for the worker around them. */
+export interface PlaneShell {
+	makeEngine(options: EngineOptions<Session>): Engine<Session>;
+	post(message: FromWorker): void;
+	/** Makes a worker's loop look at its wake word. */
+	wake(worker: number): void;
+}
+
+/**
+ * One worker thread: the data plane of one core. Everything it is told comes through `receive`, and a changed wake
+ * word through `lookAfterQueues`.
+ */
+export class DataPlane {
+	private readonly clock: Clock = monotonicClock();
+	private readonly databases = new GeoDatabases();
+	private readonly start: WorkerStart;
+	private readonly board: WorkerBoard;
+	private readonly queues: WorkerQueues;
+	private readonly records: RingWriter;
+	private readonly rng: Rng;
+	private readonly shell: PlaneShell;
+	private readonly engine: Engine<Session>;
+	private context: SessionContext | null = null;
+	/** Snapshots not yet reported `released`, the newest among them. */
+	private readonly live = new Set<number>();
+	/** Backends that left the configuration, and until when their sessions may go on. */
+	private readonly leaving = new Map<string, number>();
+	private newest = 0;
+	/** Accepting and all sessions are over, for good. */
+	private idle: boolean = false;
+	private cancelSweep: () => void = () => {};
+	private cancelQueueLook: () => void = () => {};
+
+	constructor(start: WorkerStart, shell: PlaneShell) {
+		this.start = start;
+		this.shell = shell;
+		this.board = new WorkerBoard(start.memory, start.worker);
+		const wakes = new Int32Array(start.memory.wakes);
+		this.queues = new WorkerQueues(this.board, (worker) => {
+			wakeWorker(wakes, worker);
+			shell.wake(worker);
+		});
+		this.records = ringOf(start);
+		this.rng = seededRng(start.seed);
+		this.engine = shell.makeEngine({
+			worker: start.worker,
+			workers: start.workers,
+			clock: this.clock,
+			createSession: (facts, meter) => new Session(this.lent(), facts, meter, this.clock.nowNs()),
+			mayAccept: (listener) => this.mayAccept(listener),
+			onSessionOver: () => {},
+			onIdle: () => this.becomeIdle(),
+			log: (event) => this.records.log(event),
+		});
+		this.keepBeating(wakes);
+	}
+
+	/** Queued sessions whose turn has come hear of it. */
+	lookAfterQueues(): void {
+		this.cancelQueueLook();
+		const tell = (session: object): void => this.engine.tell(session, { type: 'grant' });
+		if (!this.queues.lookAfter(tell, this.clock.nowNs())) return;
+		this.cancelQueueLook = this.engine.after(QUEUE_AGAIN_MS, () => this.lookAfterQueues());
+	}
+
+	private keepBeating(wakes: Int32Array): void {
+		beat(wakes, this.start.worker);
+		this.engine.after(BEAT_MS, () => this.keepBeating(wakes));
+	}
+
+	receive(message: ToWorker): void {
+		switch (message.type) {
+			case 'snapshot':
+				return this.swap(message.snapshot, message.memory);
+			case 'stop':
+				this.engine.stopAccepting();
+				return this.engine.broadcast({ type: 'drain', untilNs: message.untilNs, outcome: 'shutdown' });
+			case 'close-all':
+				if (this.idle) return this.becomeIdle();
+				this.engine.broadcast({ type: 'kill', outcome: 'shutdown' });
+				return this.engine.stopAccepting();
+		}
+	}
+
+	private becomeIdle(): void {
+		this.idle = true;
+		this.shell.post({ type: 'idle' });
+	}
+
+	/** What is prepared from a snapshot is built first, then one reference is swapped. */
+	private swap(snapshot: Snapshot, memory: ScoreboardMemory): void {
+		this.board.scoreboard.attach(memory);
+		this.queues.apply(snapshot);
+		const world = makeWorld(snapshot, {
+			live: this.board.scoreboard,
+			geo: makeGeoReader(snapshot.geo, this.databases.open(snapshot.geo.database)),
+			rng: this.rng,
+		});
+		const before = this.context?.world.snapshot ?? null;
+		this.context = this.contextFor(world);
+		this.newest = snapshot.id;
+		this.live.add(snapshot.id);
+		if (before !== null) this.noteLeaving(before, snapshot);
+		this.engine.apply(snapshot, (failures) => {
+			this.shell.post({ type: 'applied', snapshot: snapshot.id, failures });
+			this.sweep();
+		});
+	}
+
+	private contextFor(world: World): SessionContext {
+		const cap = world.snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY;
+		return {
+			world,
+			clock: this.clock,
+			records: this.records,
+			tally: this.tally,
+			held: this.context?.held ?? new HeldClients(cap, this.start.workers, (session) => this.evictSoon(session)),
+			openDesk: () => new Holdings(this.board, this.queues),
+		};
+	}
+
+	private mayAccept(listener: number): boolean {
+		const { world } = this.lent();
+		return mayAccept(world.snapshot, listener, world.live, this.clock.nowNs());
+	}
+
+	private lent(): SessionContext {
+		if (this.context === null) throw new Error('a client before the first snapshot');
+		return this.context;
+	}
+
+	private evictSoon(held: object): void {
+		this.engine.after(0, () => this.engine.tell(held, { type: 'evict' }));
+	}
+
+	private readonly tally: Tally = {
+		connect: (backend, ok) => {
+			this.board.add(backend, 'connects', 1);
+			if (!ok) this.board.add(backend, 'connectFailures', 1);
+		},
+		earlyReset: (backend) => this.board.add(backend, 'earlyResets', 1),
+		ended: (places, uploadBytes, downloadBytes) => {
+			for (const slot of places) {
+				this.board.add(slot, 'sessions', 1);
+				this.board.add(slot, 'uploadBytes', uploadBytes);
+				this.board.add(slot, 'downloadBytes', downloadBytes);
+			}
+		},
+	};
+
+	private noteLeaving(before: Snapshot, after: Snapshot): void {
+		const staying = backendKeys(after);
+		const untilNs = this.clock.nowNs() + after.drainMs * NS_PER_MS;
+		for (const key of staying) this.leaving.delete(key);
+		for (const key of backendKeys(before)) if (!staying.has(key)) this.leaving.set(key, untilNs);
+	}
+
+	/**
+	 * Drains sessions on backends that left and lets go of snapshots that none needs. Sessions before their
+	 * relay decide by the snapshot they came in with and may still pick such a backend, so this repeats.
+	 */
+	private sweep(): void {
+		this.cancelSweep();
+		this.drainLeaving();
+		const needed = new Set<number | null>([this.newest]);
+		for (const session of this.engine.sessions()) needed.add(session.snapshotId);
+		for (const id of this.live) if (!needed.has(id)) this.letGo(id);
+		if (this.live.size > 1) this.cancelSweep = this.engine.after(SWEEP_MS, () => this.sweep());
+		else this.leaving.clear();
+	}
+
+	private drainLeaving(): void {
+		if (this.leaving.size === 0) return;
+		for (const untilNs of new Set(this.leaving.values())) {
+			this.engine.broadcast({ type: 'drain', untilNs, outcome: 'drained' }, ({ backendSlot }) => {
+				return backendSlot !== null && this.leaving.get(slotKey(backendSlot)) === untilNs;
+			});
+		}
+	}
+
+	private letGo(snapshot: number): void {
+		this.live.delete(snapshot);
+		this.shell.post({ type: 'released', snapshot });
+	}
+}
+
+function ringOf(start: WorkerStart): RingWriter {
+	const buffer = start.memory.rings[start.worker];
+	if (buffer === undefined) throw new RangeError(`worker ${start.worker} has no record ring`);
+	return new RingWriter(buffer);
+}
+
+const slotKey = (slot: SlotRef): string => `${slot.index}.${slot.generation}`;
+
+const backendKeys = (snapshot: Snapshot): Set<string> =>
+	new Set(snapshot.pools.flatMap((pool) => pool.backends.map((backend) => slotKey(backend.slot))));

@@ -1,0 +1,263 @@
+import { connectFailureOf } from '../../core/connect-failure.ts';
+import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
+import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapshot.ts';
+import type { Side } from '../../core/units.ts';
+import type { Shell } from '../driver.ts';
+import { Meter } from '../meter.ts';
+import { End, NO_FD } from './end.ts';
+import { ERRNO, errnoName } from './errno.ts';
+import { AGAIN, TARGET_LOST } from './flow.ts';
+import {
+	EPOLLERR,
+	EPOLLET,
+	EPOLLHUP,
+	EPOLLIN,
+	EPOLLOUT,
+	EPOLLPRI,
+	EPOLLRDHUP,
+	MSG_PEEK,
+	SO_ERROR,
+	SOL_SOCKET,
+} from './layouts.ts';
+import type { FdOwner } from './poller.ts';
+import { Relay, type Reporter } from './relay.ts';
+import { CLOSED, CONNECTED, EARLY_BYTES, EOF, FLUSHED, RESET } from './session-events.ts';
+import type { Tools } from './tools.ts';
+import { openUpstream } from './upstream.ts';
+
+/** What a connected socket is watched for, registered once. */
+export const WATCHED = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+const BROKEN = EPOLLERR | EPOLLHUP;
+
+/**
+ * The two sockets of one session. `waiting`: the client's bytes stay in the kernel, only its FIN and RST are
+ * looked for. `relaying`: two flows. `flushing`: nothing more is read. `closing`: what was read is still
+ * written, then each socket is closed. `closed`: both are gone, or left to the lingerer.
+ */
+export class EpollConnection implements Shell, FdOwner, Reporter {
+	/** Where events go; set before the first. */
+	report: (event: SessionEvent) => void = () => {};
+	readonly meter = new Meter();
+	readonly #tools: Tools;
+	readonly #keepAlive: KeepAlive;
+	readonly #client: End;
+	readonly #backend = new End('backend', NO_FD, false);
+	#phase: 'waiting' | 'relaying' | 'flushing' | 'closing' | 'closed' = 'waiting';
+	#early = false;
+	#relay: Relay | null = null;
+	#flushSide: Side | null = null;
+
+	constructor(tools: Tools, client: number, unix: boolean, keepAlive: KeepAlive) {
+		this.#tools = tools;
+		this.#client = new End('client', client, unix);
+		this.#keepAlive = keepAlive;
+	}
+
+	// --- actions ---
+
+	hold(): void {}
+
+	connect(pool: PoolSnapshot, backend: BackendSnapshot): void {
+		const opened = openUpstream(this.#tools, pool, backend);
+		if (opened.fd < 0) return this.#connectFailed(opened.fd);
+		this.#backend.begin(opened.fd, backend.target.type === 'unix');
+		const added = this.#tools.poller.add(opened.fd, WATCHED, this);
+		if (added < 0) return this.#dropBackend(added);
+		this.#backend.connecting = !opened.connected;
+		if (opened.connected) this.report(CONNECTED);
+	}
+
+	cancelConnect(): void {
+		this.#backend.connecting = false;
+		this.#closeNow(this.#backend);
+	}
+
+	relay(gates: RelayGates): void {
+		this.#phase = 'relaying';
+		const ends = { client: this.#client, backend: this.#backend, keepAlive: this.#keepAlive };
+		// What the client sent early was only looked at.
+		this.#client.readable = !this.#client.ended;
+		this.#relay = new Relay(this.#tools, this, this.meter, gates, ends);
+		this.#relay.pump();
+	}
+
+	shutdown(side: Side): void {
+		this.#relay?.oweFin(side);
+	}
+
+	flush(side: Side): void {
+		this.#phase = 'flushing';
+		this.#relay?.stop();
+		this.#flushSide = side;
+		this.#continueFlush();
+	}
+
+	close(manner: 'fin' | 'reset'): void {
+		if (manner === 'reset') {
+			this.abandon();
+			this.report(CLOSED);
+			return;
+		}
+		const backendOpen = this.#backend.fd !== NO_FD;
+		this.#phase = 'closing';
+		this.#relay?.stop();
+		this.#closeWhenWritten(this.#client);
+		this.#closeWhenWritten(this.#backend);
+		if (!backendOpen) this.report(CLOSED);
+	}
+
+	/** Both sockets at once, without a word. */
+	abandon(): void {
+		this.#phase = 'closed';
+		this.#relay?.releaseAll();
+		this.#reset(this.#client);
+		this.#reset(this.#backend);
+	}
+
+	/** Called now and then: what long sessions need and short ones can do without. */
+	settle(): void {
+		if (this.#phase === 'relaying') this.#relay?.tune();
+	}
+
+	// --- events of the sockets ---
+
+	onEvents(fd: number, events: number): void {
+		const end = fd === this.#client.fd ? this.#client : this.#backend;
+		switch (this.#phase) {
+			case 'waiting':
+				return end === this.#client ? this.#whileWaiting(events) : this.#whileConnecting(events);
+			case 'relaying':
+				this.#relay?.note(end.side, events);
+				return this.#relay?.pump();
+			case 'flushing':
+				if ((events & BROKEN) !== 0 && this.#error(end) !== 0) return this.#relay?.lose(end.side);
+				return this.#continueFlush();
+			case 'closing':
+				if ((events & BROKEN) !== 0) return this.#giveUp(end);
+				return this.#closeWhenWritten(end);
+		}
+	}
+
+	/** The client before the relay: only a FIN or a RST is of interest, and that there was a byte. */
+	#whileWaiting(events: number): void {
+		if ((events & EPOLLERR) !== 0) return this.#clientLost();
+		if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP)) === 0) return;
+		// With no more than this there is a byte: nothing to look up.
+		if ((events & (EPOLLPRI | EPOLLRDHUP)) === 0) return this.#noteEarly();
+		this.#client.readOn = true;
+		const { libc, scratch } = this.#tools;
+		const seen = libc.recv(this.#client.fd, scratch, 0, 1, MSG_PEEK);
+		if (seen > 0) {
+			this.#noteEarly();
+		} else if (seen === 0 && !this.#client.ended) {
+			this.#client.ended = true;
+			this.report(EOF.client);
+		} else if (seen < 0 && seen !== -ERRNO.EAGAIN) {
+			this.#clientLost();
+		}
+	}
+
+	#noteEarly(): void {
+		if (this.#early) return;
+		this.#early = true;
+		this.report(EARLY_BYTES);
+	}
+
+	#clientLost(): void {
+		if (this.#client.lost) return;
+		this.#client.lost = true;
+		this.report(RESET.client);
+	}
+
+	#whileConnecting(events: number): void {
+		const backend = this.#backend;
+		if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP)) !== 0) backend.readable = true;
+		if ((events & (EPOLLPRI | EPOLLRDHUP)) !== 0) backend.readOn = true;
+		if (!backend.connecting) return;
+		if ((events & BROKEN) !== 0) {
+			const error = this.#error(backend);
+			if (error !== 0) return this.#dropBackend(error);
+		}
+		if ((events & EPOLLOUT) === 0) return;
+		backend.connecting = false;
+		this.report(CONNECTED);
+	}
+
+	// --- the end ---
+
+	#continueFlush(): void {
+		const side = this.#flushSide;
+		if (side === null || this.#relay === null) return;
+		const written = this.#relay.inward(side).flush();
+		if (written === TARGET_LOST) return this.#relay.lose(side);
+		if (written !== AGAIN) return;
+		this.#flushSide = null;
+		this.report(FLUSHED[side]);
+	}
+
+	#closeWhenWritten(end: End): void {
+		if (end.fd === NO_FD) return;
+		const written = this.#relay?.inward(end.side).flush() ?? AGAIN;
+		if (written === TARGET_LOST) return this.#giveUp(end);
+		if (written !== AGAIN) return this.#tools.watchClosing(this);
+		if (this.#relay?.outward(end.side).ended === true) return this.#giveUp(end);
+		const { fd } = end;
+		end.fd = NO_FD;
+		this.#tools.lingerer.take(fd, end.finSent, () => this.#sideClosed(end));
+		this.#checkClosed();
+	}
+
+	/** Closes one side now; close(2) sends the FIN if none was sent. */
+	#giveUp(end: End): void {
+		this.#closeNow(end);
+		this.#sideClosed(end);
+	}
+
+	#sideClosed(end: End): void {
+		this.#relay?.release(this.#relay.inward(end.side));
+		this.#checkClosed();
+		if (end === this.#backend) this.report(CLOSED);
+	}
+
+	#checkClosed(): void {
+		if (this.#client.fd !== NO_FD || this.#backend.fd !== NO_FD) return;
+		this.#phase = 'closed';
+		this.#tools.doneClosing(this);
+	}
+
+	/** Time is up for bytes that nobody takes. */
+	endClosing(): void {
+		if (this.#phase !== 'closing') return;
+		for (const end of [this.#client, this.#backend]) if (end.fd !== NO_FD) this.#giveUp(end);
+	}
+
+	/** What is pending on a socket, negated; 0 for nothing. */
+	#error({ fd }: End): number {
+		return this.#tools.libc.getOption(fd, SOL_SOCKET, SO_ERROR);
+	}
+
+	#dropBackend(error: number): void {
+		this.#backend.connecting = false;
+		this.#closeNow(this.#backend);
+		this.#connectFailed(error);
+	}
+
+	#connectFailed(error: number): void {
+		const code = errnoName(error);
+		this.report({ type: 'connect-failed', cause: connectFailureOf(code), code });
+	}
+
+	#reset(end: End): void {
+		if (end.fd === NO_FD) return;
+		if (!end.unix) this.#tools.resetOnClose(end.fd);
+		this.#closeNow(end);
+	}
+
+	#closeNow(end: End): void {
+		const { fd } = end;
+		if (fd === NO_FD) return;
+		end.fd = NO_FD;
+		this.#tools.poller.forget(fd);
+		this.#tools.libc.close(fd);
+	}
+}

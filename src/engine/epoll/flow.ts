@@ -1,0 +1,260 @@
+import type { RelayGate } from '../../core/session-io.ts';
+import type { Direction } from '../../core/units.ts';
+import type { DeadlineEntry } from '../deadlines.ts';
+import type { Meter } from '../meter.ts';
+import type { BufferPool } from './buffers.ts';
+import { ERRNO } from './errno.ts';
+import { MSG_NOSIGNAL, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from './layouts.ts';
+import type { Libc, NativeBuffer } from './libc.ts';
+import type { Pipe, PipePool } from './pipes.ts';
+
+/** What a worker lends to all its relays. */
+export interface RelayTools {
+	readonly libc: Libc;
+	readonly pipes: PipePool;
+	readonly buffers: BufferPool;
+	/** Bytes are read into this and sent on at once; nothing stays in it. */
+	readonly scratch: NativeBuffer;
+	/** Monotonic time of this turn of the loop. */
+	nowNs(): number;
+}
+
+/** Why `pump` stopped. */
+export const WAITING = 0;
+/** The other flows had their turn to wait for; pump again soon. */
+export const AGAIN = 1;
+/** The source's FIN has come and all its bytes are read. */
+export const ENDED = 2;
+/** The source was reset. */
+export const SOURCE_LOST = 3;
+/** The destination was reset. */
+export const TARGET_LOST = 4;
+/** The gate lets nothing pass before `gate.readyNs`. */
+export const HELD_BACK = 5;
+export type PumpResult =
+	| typeof WAITING
+	| typeof AGAIN
+	| typeof ENDED
+	| typeof SOURCE_LOST
+	| typeof TARGET_LOST
+	| typeof HELD_BACK;
+
+/** Chunks that one flow moves before others get their turn. */
+const ROUNDS = 16;
+/** So many full buffers in a row, and the rest is spliced. */
+const BULKY_READS = 2;
+/** A source that gave so much before it ran dry is spliced again when it goes on. */
+const BULKY_BYTES = 65_536;
+const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+
+/** A socket to read from, and what was seen of it before; see the fields of `Flow`. */
+export interface FlowSource {
+	readonly fd: number;
+	readonly readable: boolean;
+	readonly readOn: boolean;
+	readonly ended: boolean;
+}
+
+/**
+ * One direction of a relay. Small amounts are read into the worker's buffer and sent on at once, of which only
+ * what the kernel does not take is kept; bulky ones are spliced through a pipe and never seen. Events are
+ * edge-triggered: readiness is remembered until a call says otherwise, and only EAGAIN says that an edge
+ * is to come.
+ */
+export class Flow implements DeadlineEntry {
+	heapIndex = -1;
+	heapKeyNs = 0;
+	dueNs = Number.POSITIVE_INFINITY;
+	readonly direction: Direction;
+	readonly gate: RelayGate;
+	readonly #tools: RelayTools;
+	readonly #meter: Meter;
+	readonly #source: number;
+	readonly #target: number;
+	/** The source may have bytes, or its FIN. */
+	readable: boolean;
+	/** A FIN or urgent data is known to have come, at which a read stops short: only EAGAIN says that nothing is left. */
+	readOn: boolean;
+	ended: boolean;
+	/** The source was reset: what it sent before is read as far as the target and the gate take it at once. */
+	failing = false;
+	#kept: NativeBuffer | null = null;
+	#keptFrom = 0;
+	#keptTo = 0;
+	#pipe: Pipe | null = null;
+	#fullReads = 0;
+	#chunks = 0;
+	/** Splice what comes. A pipe is held only while there is something to move. */
+	#bulky = false;
+	/** Since the source last ran dry. */
+	#spliced = 0;
+	#heldBack = false;
+
+	constructor(
+		tools: RelayTools,
+		meter: Meter,
+		gate: RelayGate,
+		direction: Direction,
+		source: FlowSource,
+		target: number,
+	) {
+		this.#tools = tools;
+		this.#meter = meter;
+		this.gate = gate;
+		this.direction = direction;
+		this.#source = source.fd;
+		this.#target = target;
+		this.readable = source.readable;
+		this.readOn = source.readOn;
+		this.ended = source.ended;
+	}
+
+	/** Chunks read so far, up to a few. */
+	get chunks(): number {
+		return this.#chunks;
+	}
+
+	/** Everything that was read has been taken by the kernel for the other side. */
+	get empty(): boolean {
+		return this.#kept === null && (this.#pipe === null || this.#pipe.bytes === 0);
+	}
+
+	/** Moves what can be moved now. */
+	pump(): PumpResult {
+		for (let round = 0; round < ROUNDS; round++) {
+			const written = this.flush();
+			if (written !== AGAIN) return written === WAITING ? this.#pause() : written;
+			if (this.ended || !this.readable) return this.#pause();
+			if (this.#bulky) this.#pipe ??= this.#tools.pipes.borrow();
+			const pipe = this.#pipe;
+			const allowed = this.gate.ask(
+				pipe === null ? this.#tools.scratch.bytes.length : pipe.capacity,
+				this.#tools.nowNs(),
+			);
+			if (allowed === 0) return this.#holdBack();
+			if (this.#heldBack) this.#letGo();
+			const read = pipe === null ? this.#copy(allowed) : this.#spliceIn(pipe, allowed);
+			if (read !== AGAIN) return read;
+		}
+		return AGAIN;
+	}
+
+	/** No edge is to come from a source that was reset. */
+	#pause(): PumpResult {
+		return this.failing ? SOURCE_LOST : WAITING;
+	}
+
+	/** Writes what is kept. AGAIN: nothing is left of it. */
+	flush(): PumpResult {
+		if (this.#kept !== null) return this.#sendKept(this.#kept);
+		if (this.#pipe !== null && this.#pipe.bytes > 0) return this.#spliceOut(this.#pipe);
+		return AGAIN;
+	}
+
+	/** Gives back what it borrowed and reserved; unwritten bytes are lost. */
+	release(): void {
+		if (this.#heldBack) this.#letGo();
+		this.gate.rest();
+		if (this.#kept !== null) this.#tools.buffers.giveBack(this.#kept);
+		if (this.#pipe !== null) this.#tools.pipes.giveBack(this.#pipe);
+		this.#kept = null;
+		this.#pipe = null;
+	}
+
+	#copy(allowed: number): PumpResult {
+		const { libc, scratch } = this.#tools;
+		const got = libc.recv(this.#source, scratch, 0, allowed, 0);
+		if (got <= 0) return this.#readFailed(got, allowed);
+		this.#count(got);
+		if (got < allowed) {
+			this.gate.unused(allowed - got);
+			// A short read has emptied the socket (epoll(7)); unless it stopped short of something.
+			this.readable = this.readOn;
+			this.#fullReads = 0;
+		} else if (got === scratch.bytes.length && ++this.#fullReads >= BULKY_READS) {
+			this.#bulky = true;
+			this.#fullReads = 0;
+		}
+		const sent = libc.send(this.#target, scratch, 0, got, MSG_NOSIGNAL);
+		if (sent === got) return AGAIN;
+		if (sent < 0 && sent !== -ERRNO.EAGAIN) return TARGET_LOST;
+		this.#keep(scratch, Math.max(sent, 0), got);
+		return AGAIN;
+	}
+
+	#keep(scratch: NativeBuffer, from: number, to: number): void {
+		const kept = this.#tools.buffers.borrow();
+		kept.bytes.set(scratch.bytes.subarray(from, to));
+		this.#kept = kept;
+		this.#keptFrom = 0;
+		this.#keptTo = to - from;
+	}
+
+	#sendKept(kept: NativeBuffer): PumpResult {
+		while (this.#keptFrom < this.#keptTo) {
+			const length = this.#keptTo - this.#keptFrom;
+			const sent = this.#tools.libc.send(this.#target, kept, this.#keptFrom, length, MSG_NOSIGNAL);
+			if (sent <= 0) return sent === -ERRNO.EAGAIN ? WAITING : TARGET_LOST;
+			this.#keptFrom += sent;
+		}
+		this.#tools.buffers.giveBack(kept);
+		this.#kept = null;
+		return AGAIN;
+	}
+
+	#spliceIn(pipe: Pipe, allowed: number): PumpResult {
+		const got = this.#tools.libc.splice(this.#source, pipe.writeFd, allowed, SPLICE_FLAGS);
+		if (got > 0) {
+			pipe.bytes += got;
+			this.#count(got);
+			if (got < allowed) this.gate.unused(allowed - got);
+			this.#spliced += got;
+			return AGAIN;
+		}
+		this.#tools.pipes.giveBack(pipe);
+		this.#pipe = null;
+		this.#bulky = this.#spliced >= BULKY_BYTES && !this.readOn;
+		this.#spliced = 0;
+		if (got !== -ERRNO.EAGAIN || !this.readOn) return this.#readFailed(got, allowed);
+		// splice(2) does not pass urgent data, recv(2) does.
+		this.gate.unused(allowed);
+		return AGAIN;
+	}
+
+	#spliceOut(pipe: Pipe): PumpResult {
+		while (pipe.bytes > 0) {
+			const sent = this.#tools.libc.splice(pipe.readFd, this.#target, pipe.bytes, SPLICE_FLAGS);
+			if (sent <= 0) return sent === -ERRNO.EAGAIN ? WAITING : TARGET_LOST;
+			pipe.bytes -= sent;
+		}
+		return AGAIN;
+	}
+
+	/** Nothing was read, and nothing will be for a while: what was reserved goes back. */
+	#readFailed(result: number, allowed: number): PumpResult {
+		this.readable = false;
+		this.gate.unused(allowed);
+		this.gate.rest();
+		if (result === 0) {
+			this.ended = true;
+			return ENDED;
+		}
+		return result === -ERRNO.EAGAIN ? WAITING : SOURCE_LOST;
+	}
+
+	#count(bytes: number): void {
+		if (this.#chunks < 3) this.#chunks += 1;
+		this.#meter.count(this.direction, bytes, this.#tools.nowNs());
+	}
+
+	#holdBack(): PumpResult {
+		if (!this.#heldBack) this.#meter.holdBack(this.#tools.nowNs());
+		this.#heldBack = true;
+		return this.failing ? SOURCE_LOST : HELD_BACK;
+	}
+
+	#letGo(): void {
+		this.#heldBack = false;
+		this.#meter.letGo(this.#tools.nowNs());
+	}
+}

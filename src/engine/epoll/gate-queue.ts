@@ -1,0 +1,33 @@
+import { Deadlines } from '../deadlines.ts';
+import type { Flow } from './flow.ts';
+import type { Pumped, Timed } from './loop.ts';
+
+/**
+ * The flows of one worker that wait for their gates, in the order of the instants they were promised. The wait
+ * of epoll is a millisecond coarse; what a gate earns meanwhile is not lost.
+ */
+export class GateQueue implements Timed {
+	readonly #waiting = new Deadlines<Flow>();
+	readonly #owners = new Map<Flow, Pumped>();
+
+	get nextNs(): number {
+		return this.#waiting.nextNs;
+	}
+
+	await(relay: Pumped, flow: Flow): void {
+		this.#owners.set(flow, relay);
+		this.#waiting.set(flow, flow.gate.readyNs);
+	}
+
+	leave(flow: Flow): void {
+		if (this.#owners.delete(flow)) this.#waiting.remove(flow);
+	}
+
+	runDue(nowNs: number): void {
+		for (let flow = this.#waiting.takeDue(nowNs); flow !== null; flow = this.#waiting.takeDue(nowNs)) {
+			const relay = this.#owners.get(flow);
+			this.#owners.delete(flow);
+			relay?.pump();
+		}
+	}
+}

@@ -1,0 +1,68 @@
+import { NS_PER_MS } from '../../core/units.ts';
+import type { Poller } from './poller.ts';
+
+/** A wait is cut into pieces of this length at most, so that the heartbeat and the clock are never old. */
+const LONGEST_WAIT_MS = 250;
+
+/** Something that has to be done at an instant. */
+export interface Timed {
+	/** Absolute, monotonic; Infinity for never. */
+	readonly nextNs: number;
+	runDue(nowNs: number): void;
+}
+
+/** A relay that may have more to move. */
+export interface Pumped {
+	pump(): void;
+}
+
+/**
+ * The turns of one worker: wait for events or the next instant that anything is due at, hear the events, pump
+ * the relays that have more to move, and do what is due. The time is read once a turn, before anything is told.
+ */
+export class Loop {
+	nowNs: number;
+	readonly #poller: Poller;
+	readonly #readNs: () => number;
+	readonly #timed: readonly Timed[];
+	#eager: Pumped[] = [];
+	#spare: Pumped[] = [];
+
+	constructor(poller: Poller, readNs: () => number, timed: readonly Timed[]) {
+		this.#poller = poller;
+		this.#readNs = readNs;
+		this.#timed = timed;
+		this.nowNs = readNs();
+	}
+
+	pumpSoon(pumped: Pumped): void {
+		this.#eager.push(pumped);
+	}
+
+	/** One turn; waits at most `longestMs`. */
+	turn(longestMs: number = LONGEST_WAIT_MS): void {
+		const count = this.#poller.wait(this.#eager.length > 0 ? 0 : this.#waitMs(longestMs));
+		this.nowNs = this.#readNs();
+		this.#poller.tell(count);
+		this.#pump();
+		for (const timed of this.#timed) if (timed.nextNs <= this.nowNs) timed.runDue(this.nowNs);
+	}
+
+	/** Those that ask again while they are pumped wait for the next turn: others have events by then. */
+	#pump(): void {
+		if (this.#eager.length === 0) return;
+		const now = this.#eager;
+		this.#eager = this.#spare;
+		for (const pumped of now) pumped.pump();
+		now.length = 0;
+		this.#spare = now;
+	}
+
+	#waitMs(longestMs: number): number {
+		let nextNs = Number.POSITIVE_INFINITY;
+		for (const timed of this.#timed) nextNs = Math.min(nextNs, timed.nextNs);
+		if (nextNs === Number.POSITIVE_INFINITY) return longestMs;
+		const waitMs = Math.ceil((nextNs - this.#readNs()) / NS_PER_MS);
+		return Math.min(Math.max(waitMs, 0), longestMs);
+	}
+}

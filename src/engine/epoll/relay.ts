@@ -1,0 +1,150 @@
+import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
+import type { KeepAlive } from '../../core/snapshot.ts';
+import { otherSide, type Side } from '../../core/units.ts';
+import type { Meter } from '../meter.ts';
+import type { End } from './end.ts';
+import { AGAIN, ENDED, Flow, HELD_BACK, type PumpResult, SOURCE_LOST, TARGET_LOST } from './flow.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLPRI, EPOLLRDHUP, SHUT_WR, SO_OOBINLINE, SOL_SOCKET } from './layouts.ts';
+import { EOF, RELAY_ENDED, RESET } from './session-events.ts';
+import type { Tools } from './tools.ts';
+import { tuneUpstream } from './upstream.ts';
+
+/** Where a relay's events go. */
+export interface Reporter {
+	report(event: SessionEvent): void;
+}
+
+const READABLE = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP;
+const READ_ON = EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP;
+
+/** Two flows between the two ends of a session, with the FINs that follow what they carry. */
+export class Relay {
+	readonly #tools: Tools;
+	readonly #reporter: Reporter;
+	readonly #keepAlive: KeepAlive;
+	readonly #client: End;
+	readonly #backend: End;
+	readonly #upload: Flow;
+	readonly #download: Flow;
+	/** Pumped in the next turn. */
+	#queued = false;
+	#stopped = false;
+	#tuned = false;
+
+	constructor(
+		tools: Tools,
+		reporter: Reporter,
+		meter: Meter,
+		gates: RelayGates,
+		ends: { readonly client: End; readonly backend: End; readonly keepAlive: KeepAlive },
+	) {
+		const { client, backend } = ends;
+		this.#tools = tools;
+		this.#reporter = reporter;
+		this.#keepAlive = ends.keepAlive;
+		this.#client = client;
+		this.#backend = backend;
+		this.#upload = new Flow(tools, meter, gates.upload, 'upload', client, backend.fd);
+		this.#download = new Flow(tools, meter, gates.download, 'download', backend, client.fd);
+	}
+
+	/** What is on its way to this side. */
+	inward(side: Side): Flow {
+		return side === 'client' ? this.#download : this.#upload;
+	}
+
+	/** What comes from this side. */
+	outward(side: Side): Flow {
+		return side === 'client' ? this.#upload : this.#download;
+	}
+
+	/** Remembers what an event said, since edges come once. */
+	note(side: Side, events: number): void {
+		const flow = this.outward(side);
+		if ((events & READABLE) !== 0) flow.readable = !flow.ended;
+		if ((events & READ_ON) !== 0) flow.readOn = true;
+		if ((events & EPOLLERR) !== 0) flow.failing = true;
+		if ((events & EPOLLPRI) !== 0 && side === 'backend') this.#keepUrgentByte();
+	}
+
+	/** Moves both directions; the loop calls it again when there is more. */
+	pump(): void {
+		this.#queued = false;
+		if (this.#stopped) return;
+		const again = this.#pumpOne(this.#upload, 'client');
+		if (this.#pumpOne(this.#download, 'backend') || again) this.#pumpAgain();
+		this.#payFin(this.#client);
+		this.#payFin(this.#backend);
+	}
+
+	/** A FIN is due to this side. */
+	oweFin(side: Side): void {
+		const end = side === 'client' ? this.#client : this.#backend;
+		end.finOwed = true;
+		this.#payFin(end);
+	}
+
+	/** Reads no more; what was read is still there to be written. */
+	stop(): void {
+		this.#stopped = true;
+	}
+
+	/** Gives back what the flow borrowed; bytes not yet written are lost. */
+	release(flow: Flow): void {
+		this.#tools.leaveGate(flow);
+		flow.release();
+	}
+
+	releaseAll(): void {
+		this.#stopped = true;
+		this.release(this.#upload);
+		this.release(this.#download);
+	}
+
+	/** TCP_NODELAY and keep-alive: left until a session is no longer one question and one answer, which needs neither. */
+	tune(): void {
+		if (this.#tuned || this.#stopped) return;
+		this.#tuned = true;
+		if (!this.#backend.unix) tuneUpstream(this.#tools.libc, this.#backend.fd, this.#keepAlive);
+	}
+
+	#pumpOne(flow: Flow, source: Side): boolean {
+		if (this.#stopped) return false;
+		const result: PumpResult = flow.pump();
+		if (!this.#tuned && flow.chunks > 1) this.tune();
+		if (result === AGAIN) return true;
+		if (result === HELD_BACK) this.#tools.awaitGate(this, flow);
+		else if (result === ENDED) this.#reporter.report(EOF[source]);
+		else if (result === SOURCE_LOST) this.lose(source);
+		else if (result === TARGET_LOST) this.lose(otherSide(source));
+		return false;
+	}
+
+	lose(side: Side): void {
+		const end = side === 'client' ? this.#client : this.#backend;
+		if (end.lost) return;
+		end.lost = true;
+		this.#reporter.report(RESET[side]);
+	}
+
+	#pumpAgain(): void {
+		if (this.#queued) return;
+		this.#queued = true;
+		this.#tools.pumpSoon(this);
+	}
+
+	/** Sends the FIN that is owed to a side, once all that was read for it is written. */
+	#payFin(end: End): void {
+		if (!end.finOwed || end.finSent || this.#stopped || !this.inward(end.side).empty) return;
+		end.finSent = true;
+		const other = end === this.#client ? this.#backend : this.#client;
+		// The end of both sides closes this socket within the step, which sends the FIN by itself.
+		if (this.outward(end.side).ended && other.finSent) this.#reporter.report(RELAY_ENDED);
+		else this.#tools.libc.shutdown(end.fd, SHUT_WR);
+	}
+
+	/** Sockets that were accepted have it from their listener; here it is set when there is need. */
+	#keepUrgentByte(): void {
+		if (!this.#backend.unix) this.#tools.libc.setOption(this.#backend.fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	}
+}

@@ -1,0 +1,82 @@
+import type { SocketTarget } from '../../core/address.ts';
+import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapshot.ts';
+import { MS_PER_SECOND } from '../../core/units.ts';
+import { ERRNO } from './errno.ts';
+import {
+	AF_UNIX,
+	IP_BIND_ADDRESS_NO_PORT,
+	IPPROTO_IP,
+	IPPROTO_TCP,
+	SO_KEEPALIVE,
+	SOCK_CLOEXEC,
+	SOCK_NONBLOCK,
+	SOCK_STREAM,
+	SOL_SOCKET,
+	TCP_KEEPCNT,
+	TCP_KEEPIDLE,
+	TCP_KEEPINTVL,
+	TCP_NODELAY,
+} from './layouts.ts';
+import type { Libc } from './libc.ts';
+import { addressFor, type SocketAddress } from './sockaddr.ts';
+import type { Tools } from './tools.ts';
+
+/** `fd` negative: the negated error number. `connected`: at once, as on loopback and unix-domain sockets. */
+export interface OpenedUpstream {
+	readonly fd: number;
+	readonly connected: boolean;
+}
+
+/** Starts a connect to a backend. One address, one try: choosing another is the session's business. */
+export function openUpstream(tools: Tools, pool: PoolSnapshot, backend: BackendSnapshot): OpenedUpstream {
+	const { libc } = tools;
+	const address = addressOf(libc, backend.target);
+	if (address === null) return { fd: -ERRNO.EINVAL, connected: false };
+	const fd = libc.socket(address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) return { fd, connected: false };
+	const bound = address.family === AF_UNIX ? 0 : bindSource(tools, fd, pool.sourceAddress);
+	if (bound < 0) return failed(tools, fd, bound);
+	const result = libc.connect(fd, address.buffer, address.length);
+	if (result === 0) return { fd, connected: true };
+	return result === -ERRNO.EINPROGRESS ? { fd, connected: false } : failed(tools, fd, result);
+}
+
+/** Written down once for each backend of a snapshot, since that takes longer than many a system call. */
+const ADDRESSES = new WeakMap<SocketTarget, SocketAddress | null>();
+
+/** Null when there is no such socket address. */
+function addressOf(libc: Libc, target: SocketTarget): SocketAddress | null {
+	const known = ADDRESSES.get(target);
+	if (known !== undefined) return known;
+	const address = addressFor(libc, target);
+	ADDRESSES.set(target, address);
+	return address;
+}
+
+/** TCP_NODELAY and keep-alive. */
+export function tuneUpstream(libc: Libc, fd: number, keepAlive: KeepAlive): void {
+	libc.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	setKeepAlive(libc, fd, keepAlive);
+}
+
+/** The kernel counts whole seconds; what is accepted from a listener inherits its setting (tcp(7)). */
+export function setKeepAlive(libc: Libc, fd: number, { idleMs, intervalMs, count }: KeepAlive): void {
+	libc.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	libc.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, Math.max(1, Math.round(idleMs / MS_PER_SECOND)));
+	libc.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, Math.max(1, Math.round(intervalMs / MS_PER_SECOND)));
+	libc.setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, count);
+}
+
+/** The port is left to connect(2), so that it can be shared between backends (ip(7)). */
+function bindSource(tools: Tools, fd: number, sourceAddress: string | null): number {
+	if (sourceAddress === null) return 0;
+	const { libc, address } = tools;
+	libc.setOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	address.put({ type: 'tcp', host: sourceAddress, port: 0 });
+	return libc.bind(fd, address.buffer, address.length);
+}
+
+function failed(tools: Tools, fd: number, error: number): OpenedUpstream {
+	tools.libc.close(fd);
+	return { fd: error, connected: false };
+}
