@@ -99,7 +99,15 @@ function compileBaseline(registry: SlotRegistry): Snapshot {
 	const config = parseConfigObject(sluiceConfig(SITE, 'node', 1));
 	const ports = new Map<string, number>();
 	const defaultMaxConnections = BASELINE_BACKEND_CAP;
-	return compileSnapshot(config, { id: 1, slots, resolved: new Map(), ports, countriesOf, defaultMaxConnections });
+	return compileSnapshot(config, {
+		id: 1,
+		slots,
+		resolved: new Map(),
+		ports,
+		geoDatabase: 'embedded',
+		countriesOf,
+		defaultMaxConnections,
+	});
 }
 
 function tallyOn(board: WorkerBoard): Tally {
