@@ -127,8 +127,7 @@ export class EpollConnection implements Shell, FdOwner, Reporter {
 			case 'waiting':
 				return end === this.#client ? this.#whileWaiting(events) : this.#whileConnecting(events);
 			case 'relaying':
-				this.#relay?.note(end.side, events);
-				return this.#relay?.pump();
+				return this.#relay?.hear(end.side, events);
 			case 'flushing':
 				if ((events & BROKEN) !== 0 && this.#error(end) !== 0) return this.#relay?.lose(end.side);
 				return this.#continueFlush();

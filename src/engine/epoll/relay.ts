@@ -4,7 +4,17 @@ import { otherSide, type Side } from '../../core/units.ts';
 import type { Meter } from '../meter.ts';
 import type { End } from './end.ts';
 import { AGAIN, ENDED, Flow, HELD_BACK, type PumpResult, SOURCE_LOST, TARGET_LOST } from './flow.ts';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLPRI, EPOLLRDHUP, SHUT_WR, SO_OOBINLINE, SOL_SOCKET } from './layouts.ts';
+import {
+	EPOLLERR,
+	EPOLLHUP,
+	EPOLLIN,
+	EPOLLOUT,
+	EPOLLPRI,
+	EPOLLRDHUP,
+	SHUT_WR,
+	SO_OOBINLINE,
+	SOL_SOCKET,
+} from './layouts.ts';
 import { EOF, RELAY_ENDED, RESET } from './session-events.ts';
 import type { Tools } from './tools.ts';
 import { tuneUpstream } from './upstream.ts';
@@ -58,8 +68,19 @@ export class Relay {
 		return side === 'client' ? this.#upload : this.#download;
 	}
 
-	/** Remembers what an event said, since edges come once. */
-	note(side: Side, events: number): void {
+	/** Remembers what an event of this side said, since edges come once, and moves what it lets move. */
+	hear(side: Side, events: number): void {
+		this.#note(side, events);
+		if (this.#stopped) return;
+		const [outward, inward] = side === 'client' ? [this.#upload, this.#download] : [this.#download, this.#upload];
+		let again = (events & READABLE) !== 0 && this.#pumpOne(outward, side);
+		// Nearly every event says that the socket can be written to: it matters only to what waits for that.
+		if ((events & EPOLLOUT) !== 0 && !inward.empty) again = this.#pumpOne(inward, otherSide(side)) || again;
+		if (again) this.#pumpAgain();
+		this.#payFins();
+	}
+
+	#note(side: Side, events: number): void {
 		const flow = this.outward(side);
 		if ((events & READABLE) !== 0) flow.readable = !flow.ended;
 		if ((events & READ_ON) !== 0) flow.readOn = true;
@@ -73,8 +94,12 @@ export class Relay {
 		if (this.#stopped) return;
 		const again = this.#pumpOne(this.#upload, 'client');
 		if (this.#pumpOne(this.#download, 'backend') || again) this.#pumpAgain();
-		this.#payFin(this.#client);
-		this.#payFin(this.#backend);
+		this.#payFins();
+	}
+
+	#payFins(): void {
+		if (this.#client.finOwed) this.#payFin(this.#client);
+		if (this.#backend.finOwed) this.#payFin(this.#backend);
 	}
 
 	/** A FIN is due to this side. */
