@@ -6,7 +6,7 @@ import { parseConfigObject } from '../control/config/load.ts';
 import type { Config, ConfigInput } from '../control/config/schema.ts';
 import { Log } from '../control/log.ts';
 import { superviseProcess } from './process.ts';
-import type { CommandContext, Terminal } from './terminal.ts';
+import { type CommandContext, lastingOutput, type Terminal } from './terminal.ts';
 
 /** A backend that lives inside this process. */
 interface DemoBackend {
@@ -22,7 +22,7 @@ const BACKENDS: readonly DemoBackend[] = [
 
 const DEFAULT_PORT = 7000;
 
-export function addDemo(program: Command, { terminal }: CommandContext): void {
+export function addDemo(program: Command, context: CommandContext): void {
 	program
 		.command('demo')
 		.description('Three backends in two regions and a balancer in front, all in this process, to try at once.')
@@ -34,6 +34,7 @@ export function addDemo(program: Command, { terminal }: CommandContext): void {
 		)
 		.addHelpText('after', '\nExample:\n  sluice demo --port 7007')
 		.action(async ({ port }: { port: number }) => {
+			const terminal = lasting(context.terminal);
 			const addresses = await Promise.all(BACKENDS.map(startBackend));
 			const config = parseConfigObject(demoConfig(port, addresses));
 			const log = demoLog(terminal, config);
@@ -44,6 +45,12 @@ export function addDemo(program: Command, { terminal }: CommandContext): void {
 			};
 			await superviseProcess({ log, start, load: () => config });
 		});
+}
+
+/** A terminal that may fail without an end to the demo. */
+function lasting({ err }: Terminal): Terminal {
+	const output = lastingOutput();
+	return { out: (line) => output.write(`${line}\n`), err };
 }
 
 function parsePort(text: string): number {

@@ -66,8 +66,16 @@ function exitOnFaults(log: Log): void {
 	process.on('unhandledRejection', fault);
 }
 
-async function exitWith(log: Log, code: ExitCode, msg: string, reason: string): Promise<never> {
-	log.error(msg, { reason });
-	await log.flush(LAST_WORDS_MS);
-	return process.exit(code);
+let exiting = false;
+
+/** Tells why and ends the process, once: a fault on the way out must not begin another way out. */
+async function exitWith(log: Log, code: ExitCode, msg: string, reason: string): Promise<void> {
+	if (exiting) return;
+	exiting = true;
+	try {
+		log.error(msg, { reason });
+		await log.flush(LAST_WORDS_MS);
+	} finally {
+		process.exit(code);
+	}
 }

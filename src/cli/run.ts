@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { App } from '../app.ts';
 import { loadConfigFile } from '../control/config/load.ts';
-import { LineOutput } from '../control/line-output.ts';
 import { Log } from '../control/log.ts';
 import { superviseProcess } from './process.ts';
-import type { CommandContext } from './terminal.ts';
+import { type CommandContext, lastingOutput } from './terminal.ts';
 
 const AFTER = `
 Example:
@@ -20,7 +19,7 @@ export function addRun(program: Command, _context: CommandContext): void {
 		.addHelpText('after', AFTER)
 		.action(async ({ config: file }: { config: string }) => {
 			const config = loadConfigFile(file);
-			const log = new Log({ output: new LineOutput(process.stdout), onLog: null, onRecord: null }, config.log.level);
+			const log = new Log({ output: lastingOutput(), onLog: null, onRecord: null }, config.log.level);
 			await superviseProcess({
 				log,
 				start: (onFatal) => App.start(config, { log, onFatal }),

@@ -2,40 +2,57 @@ import type { Writable } from 'node:stream';
 
 /** Bytes that may wait in memory for a reader that does not read; what comes on top is dropped and counted. */
 export const MAX_WAITING_BYTES = 256 * 1024;
+/** How long after a failed write (a full disk) the next line is tried. */
+export const RETRY_MS = 1_000;
 
 /**
- * Lines to a stream whose reader may be slow, stuck or gone. Never blocks on a pipe, never keeps more
- * than a bounded buffer, and outlives its reader: after EPIPE lines go nowhere.
+ * `failing`: the last write failed, one line at a time is tried now and then. `gone`: nobody will ever read again.
+ */
+type State = 'open' | 'failing' | 'gone';
+
+/**
+ * Lines to a stream whose reader may be slow, stuck or gone, or whose disk may be full. Never blocks on a pipe, never
+ * keeps more than a bounded buffer, and never fails: what cannot be written is lost and counted, and after EPIPE lines
+ * go nowhere.
  */
 export class LineOutput {
 	private readonly stream: Writable;
-	private state: 'open' | 'broken' = 'open';
+	private readonly nowMs: () => number;
+	private state: State = 'open';
 	private lost = 0;
+	/** While `failing`: when the next line may be tried; Infinity while one is under way. */
+	private retryAtMs = 0;
 
-	constructor(stream: Writable) {
+	constructor(stream: Writable, nowMs: () => number = Date.now) {
 		this.stream = stream;
-		stream.on('error', () => {
-			this.state = 'broken';
-		});
+		this.nowMs = nowMs;
+		stream.on('error', (error: NodeJS.ErrnoException) => this.failed(error));
 	}
 
-	/** The reader is behind: what can wait elsewhere should. */
+	/** The reader is behind, or there is no room: what can wait elsewhere should. */
 	get blocked(): boolean {
+		if (this.state === 'failing') return this.nowMs() < this.retryAtMs;
 		return this.state === 'open' && this.stream.writableNeedDrain;
 	}
 
 	write(line: string): void {
-		if (this.state === 'broken') return;
-		if (this.stream.writableLength > MAX_WAITING_BYTES) {
+		if (this.state === 'gone') return;
+		if (this.stream.writableLength > MAX_WAITING_BYTES || (this.state === 'failing' && this.blocked)) {
 			this.lost += 1;
 			return;
 		}
+		this.retryAtMs = Number.POSITIVE_INFINITY;
 		try {
-			this.stream.write(line);
-		} catch {
-			// Files are written at once, and a full disk throws.
-			this.lost += 1;
+			this.stream.write(line, this.written);
+		} catch (error) {
+			this.written(error);
+			this.failed(error as NodeJS.ErrnoException);
 		}
+	}
+
+	/** Writing fails now; what was lost is better told later. */
+	get failing(): boolean {
+		return this.state === 'failing';
 	}
 
 	/** Lines dropped since the last call. */
@@ -45,11 +62,27 @@ export class LineOutput {
 		return lost;
 	}
 
-	/** Resolves when all is with the kernel, the reader is gone, or the time is over. */
+	/** Resolves when all is with the kernel, the reader is gone, another try is due, or the time is over. */
 	async flush(withinMs: number): Promise<void> {
 		const deadline = Date.now() + withinMs;
-		while (this.state === 'open' && this.stream.writableLength > 0 && Date.now() < deadline) {
-			await new Promise((resolve) => setTimeout(resolve, 5));
+		const waits = (): boolean =>
+			this.state === 'failing' ? this.blocked : this.state === 'open' && this.stream.writableLength > 0;
+		while (waits() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
+	}
+
+	/** What became of one line. */
+	private readonly written = (error: unknown): void => {
+		if (error instanceof Error) this.lost += 1;
+		else if (this.state === 'failing') this.state = 'open';
+	};
+
+	private failed(error: NodeJS.ErrnoException): void {
+		// A process's own standard output is never destroyed; another stream is no use any more.
+		if (error.code === 'EPIPE' || this.stream.destroyed) {
+			this.state = 'gone';
+			return;
 		}
+		this.state = 'failing';
+		this.retryAtMs = this.nowMs() + RETRY_MS;
 	}
 }

@@ -45,6 +45,11 @@ export class Log {
 		return this.targets.output?.blocked ?? false;
 	}
 
+	/** The output cannot be written now; it is tried again. */
+	get failing(): boolean {
+		return this.targets.output?.failing ?? false;
+	}
+
 	/** Lines that the output dropped since the last call. */
 	takeLost(): number {
 		return this.targets.output?.takeLost() ?? 0;

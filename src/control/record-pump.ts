@@ -84,6 +84,7 @@ export class RecordPump {
 	}
 
 	private tellDropped(): void {
+		if (this.log.failing) return;
 		this.sources.forEach((source, worker) => {
 			const { dropped } = source;
 			const count = dropped - (this.told[worker] ?? 0);
