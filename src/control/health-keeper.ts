@@ -1,6 +1,6 @@
-import type { PoolSnapshot, Snapshot } from '../core/snapshot.ts';
+import { type PoolSnapshot, type Snapshot, slotKey } from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
-import { type HealthHost, PoolHealthKeeper, slotKey } from './pool-health.ts';
+import { type HealthHost, PoolHealthKeeper } from './pool-health.ts';
 import type { ScheduleParts } from './probe-schedule.ts';
 
 export interface HealthKeeperOptions extends Omit<HealthHost, 'schedule'> {

@@ -1,6 +1,6 @@
 import type { Health } from '../core/desk.ts';
 import type { Clock } from '../core/ports.ts';
-import type { ActiveHealth, BackendSnapshot, PoolSnapshot, SlotRef } from '../core/snapshot.ts';
+import { type ActiveHealth, type BackendSnapshot, type PoolSnapshot, type SlotRef, slotKey } from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
 import { type EjectionEvent, Ejections } from '../policy/ejection.ts';
 import { type Observed, observe, shownHealth, UNPROBED } from '../policy/health.ts';
@@ -22,8 +22,6 @@ export interface HealthHost {
 	readonly clock: Pick<Clock, 'nowNs'>;
 	readonly schedule: ScheduleParts;
 }
-
-export const slotKey = (slot: SlotRef): string => `${slot.index}.${slot.generation}`;
 
 /** Nobody asks: it counts as up. */
 const NOT_WATCHED: Observed = { health: 'up', against: 0 };

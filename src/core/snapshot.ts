@@ -24,6 +24,9 @@ export interface SlotRef {
 	readonly generation: number;
 }
 
+/** The same for two references to one place, and another for any other. */
+export const slotKey = ({ index, generation }: SlotRef): string => `${index}.${generation}`;
+
 /** At most `count` accepted in any `windowMs`. */
 export interface RateLimit {
 	readonly count: number;
