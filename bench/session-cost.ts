@@ -62,11 +62,13 @@ class Bench {
 		const geo = makeGeoReader(snapshot.geo, openEmbeddedGeo());
 		this.context = {
 			world: makeWorld(snapshot, { live: this.board.scoreboard, geo, rng: seededRng(SEED) }),
-			clock: { wallMs: () => 0 },
-			records: { access: () => {}, log: () => {} },
-			tally: tallyOn(this.board),
-			held: new HeldClients(BASELINE_BACKEND_CAP, 1, () => {}),
-			openDesk: () => new Holdings(this.board, queues),
+			host: {
+				clock: { wallMs: () => 0 },
+				records: { access: () => {}, log: () => {} },
+				tally: tallyOn(this.board),
+				held: new HeldClients(BASELINE_BACKEND_CAP, 1, () => {}),
+				openDesk: () => new Holdings(this.board, queues),
+			},
 		};
 	}
 

@@ -2,15 +2,15 @@ import { monotonicClock } from './clock.ts';
 import { GeoDatabases } from './control/geo/databases.ts';
 import type { FromWorker, ScoreboardMemory, ToWorker, WorkerStart } from './core/messages.ts';
 import type { Clock, Rng } from './core/ports.ts';
-import type { SlotRef, Snapshot } from './core/snapshot.ts';
+import { type Snapshot, slotKey } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
 import type { Engine, EngineOptions } from './engine/engine.ts';
 import { makeGeoReader } from './policy/geo.ts';
 import { mayAccept } from './policy/overflow.ts';
 import { WorkerQueues } from './policy/worker-queues.ts';
-import { makeWorld, type World } from './policy/world.ts';
+import { makeWorld } from './policy/world.ts';
 import { seededRng } from './rng.ts';
-import type { SessionContext, Tally } from './session/context.ts';
+import type { SessionContext, SessionHost, Tally } from './session/context.ts';
 import { HeldClients } from './session/held.ts';
 import { Session } from './session/session.ts';
 import { Holdings } from './shared/holdings.ts';
@@ -48,6 +48,7 @@ export class DataPlane {
 	private readonly rng: Rng;
 	private readonly shell: PlaneShell;
 	private readonly engine: Engine<Session>;
+	private readonly host: SessionHost;
 	private context: SessionContext | null = null;
 	/** Snapshots not yet reported `released`, the newest among them. */
 	private readonly live = new Set<number>();
@@ -70,6 +71,13 @@ export class DataPlane {
 		});
 		this.records = ringOf(start);
 		this.rng = seededRng(start.seed);
+		this.host = {
+			clock: this.clock,
+			records: this.records,
+			tally: this.tally,
+			held: new HeldClients(Number.POSITIVE_INFINITY, start.workers, (session) => this.evictSoon(session)),
+			openDesk: () => new Holdings(this.board, this.queues),
+		};
 		this.engine = shell.makeEngine({
 			worker: start.worker,
 			workers: start.workers,
@@ -125,7 +133,8 @@ export class DataPlane {
 			rng: this.rng,
 		});
 		const before = this.context?.world.snapshot ?? null;
-		this.context = this.contextFor(world);
+		this.host.held.follow(snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY);
+		this.context = { world, host: this.host };
 		this.newest = snapshot.id;
 		this.live.add(snapshot.id);
 		if (before !== null) this.noteLeaving(before, snapshot);
@@ -133,18 +142,6 @@ export class DataPlane {
 			this.shell.post({ type: 'applied', snapshot: snapshot.id, failures });
 			this.sweep();
 		});
-	}
-
-	private contextFor(world: World): SessionContext {
-		const cap = world.snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY;
-		return {
-			world,
-			clock: this.clock,
-			records: this.records,
-			tally: this.tally,
-			held: this.context?.held ?? new HeldClients(cap, this.start.workers, (session) => this.evictSoon(session)),
-			openDesk: () => new Holdings(this.board, this.queues),
-		};
 	}
 
 	private mayAccept(listener: number): boolean {
@@ -217,8 +214,6 @@ function ringOf(start: WorkerStart): RingWriter {
 	if (buffer === undefined) throw new RangeError(`worker ${start.worker} has no record ring`);
 	return new RingWriter(buffer);
 }
-
-const slotKey = (slot: SlotRef): string => `${slot.index}.${slot.generation}`;
 
 const backendKeys = (snapshot: Snapshot): Set<string> =>
 	new Set(snapshot.pools.flatMap((pool) => pool.backends.map((backend) => slotKey(backend.slot))));

@@ -2,24 +2,27 @@ import type { Outcome } from '../core/outcome.ts';
 import type { RelayMeter } from '../core/session-io.ts';
 import type { SlotRef } from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
-import type { SessionContext } from './context.ts';
+import type { SessionHost } from './context.ts';
 import type { Journal } from './journal.ts';
 
-/** The last stage: one access record, and the totals of every place the session passed. */
+/**
+ * The last stage, at the instant the session ends: one access record, and the totals of every place it passed.
+ * The bytes are those that were read and let pass by then; the sockets may still be busy with the last of them.
+ */
 export function account(
-	context: SessionContext,
+	host: SessionHost,
 	journal: Journal,
 	meter: RelayMeter,
 	outcome: Outcome,
 	detail: string | null,
 	nowNs: number,
 ): void {
-	context.tally.ended(placesOf(journal), meter.uploadBytes, meter.downloadBytes);
-	const { accessLog } = context.world.snapshot;
+	host.tally.ended(placesOf(journal), meter.uploadBytes, meter.downloadBytes);
+	const { accessLog } = journal;
 	if (accessLog === 'none' || (accessLog === 'errors' && outcome === 'completed')) return;
 	const { peer } = journal.facts;
-	context.records.access({
-		timeMs: context.clock.wallMs(),
+	host.records.access({
+		timeMs: host.clock.wallMs(),
 		listener: journal.listener.name,
 		peer: peer.address,
 		peerPort: peer.port,
@@ -29,7 +32,7 @@ export function account(
 		region: journal.region?.name ?? null,
 		sni: null,
 		alpn: null,
-		route: journal.route?.name ?? null,
+		route: journal.route,
 		pool: journal.pool?.name ?? null,
 		backend: journal.backend?.name ?? null,
 		attempts: journal.attempts,

@@ -38,6 +38,10 @@ export class Arrival {
 	private readonly journal: Journal;
 	private readonly admission: Admission;
 	private route: RouteSnapshot | null = null;
+	/** Where it waits. */
+	private queue: PoolSnapshot | null = null;
+	/** Where it tries to connect. */
+	private place: Granted | null = null;
 
 	constructor(
 		session: object,
@@ -74,11 +78,14 @@ export class Arrival {
 		const { address } = this.facts.peer;
 		this.route ??= findRoute(world.snapshot, listener, { address, country, region }, null);
 		if (this.route === null) return { to: 'end', outcome: 'no-route', detail: null, manner: 'fin' };
-		journal.route = this.route;
+		journal.route = this.route.name;
 		const request = { listener, address, tried: journal.tried };
 		const result = takeOrQueue(world, this.route, request, this.desk, this.session, nowNs);
-		if ('granted' in result) return { to: 'connect', place: result.granted };
-		if ('queuedIn' in result) return { to: 'wait', pool: result.queuedIn };
+		if ('granted' in result) return this.connectTo(result.granted);
+		if ('queuedIn' in result) {
+			this.queue = result.queuedIn;
+			return { to: 'wait', pool: result.queuedIn };
+		}
 		// A retry that finds no place ends with what the last connect died of.
 		if (journal.lastFailure !== null) return this.connectFailed();
 		const { verdict } = result.refused;
@@ -91,16 +98,28 @@ export class Arrival {
 		const place = this.desk.claim(nowNs);
 		if (place === null) return null;
 		this.journal.unqueued(nowNs);
+		return this.connectTo(place);
+	}
+
+	/** It has waited for as long as the queue lets anyone wait. */
+	outwaited(): Arrived {
+		const { queue } = this;
+		const detail = queue === null ? null : `pool ${queue.name}: ${queue.queue?.timeoutMs} ms`;
+		return { to: 'end', outcome: 'queue-timeout', detail, manner: 'fin' };
+	}
+
+	private connectTo(place: Granted): Arrived {
+		this.place = place;
 		return { to: 'connect', place };
 	}
 
 	/** A connect failed: another try, or the end. */
 	retry(cause: ConnectFailure, code: string, nowNs: number): Arrived {
-		const { pool, backend } = this.journal;
-		if (pool === null || backend === null) throw new Error('a connect without a backend');
+		if (this.place === null) throw new Error('a connect without a backend');
+		const { pool, backend } = this.place;
 		this.desk.release('backend', nowNs);
-		if (cause !== 'own-shortage') this.context.tally.connect(backend.slot, false);
-		this.journal.connectFailed(cause, code);
+		if (cause !== 'own-shortage') this.context.host.tally.connect(backend.slot, false);
+		this.journal.connectFailed(backend, cause, code);
 		if (this.journal.attempts > pool.retries.attempts) return this.connectFailed();
 		return { to: 'retry', delayMs: backoffMs(pool.retries, this.journal.attempts, this.world.rng()) };
 	}

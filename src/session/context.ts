@@ -23,13 +23,18 @@ export interface Tally {
 	ended(places: readonly SlotRef[], uploadBytes: number, downloadBytes: number): void;
 }
 
-/** What a worker lends to each of its sessions. */
-export interface SessionContext {
-	/** The world of the newest snapshot; a session keeps the one it was accepted with. */
-	readonly world: World;
+/** What a worker lends to each of its sessions for as long as it lasts: nothing of a snapshot. */
+export interface SessionHost {
 	readonly clock: Pick<Clock, 'wallMs'>;
 	readonly records: RecordSink;
 	readonly tally: Tally;
 	readonly held: HeldClients;
 	openDesk(): SessionDesk;
+}
+
+/** What a session begins with. */
+export interface SessionContext {
+	/** The world of the newest snapshot; a session decides by it until its relay begins. */
+	readonly world: World;
+	readonly host: SessionHost;
 }

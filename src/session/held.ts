@@ -6,14 +6,22 @@ const HELD_SHARE = 0.01;
  * percent of the process cap, at least one, so that holding never takes the room of those served.
  */
 export class HeldClients {
-	private readonly limit: number;
+	private limit = 1;
+	private readonly workers: number;
 	private readonly evict: (session: object) => void;
 	private readonly sessions = new Set<object>();
 
 	/** `evict` brings the `evict` event to a session soon, but not within the call. */
 	constructor(processCap: number, workers: number, evict: (session: object) => void) {
-		this.limit = Math.max(1, Math.floor((processCap * HELD_SHARE) / workers));
+		this.workers = workers;
 		this.evict = evict;
+		this.follow(processCap);
+	}
+
+	/** The process cap is this one from now on; when it has become lower, the oldest go. */
+	follow(processCap: number): void {
+		this.limit = Math.max(1, Math.floor((processCap * HELD_SHARE) / this.workers));
+		this.evictExcess();
 	}
 
 	get size(): number {
@@ -22,15 +30,18 @@ export class HeldClients {
 
 	add(session: object): void {
 		this.sessions.add(session);
-		if (this.sessions.size <= this.limit) return;
-		for (const oldest of this.sessions) {
-			this.sessions.delete(oldest);
-			this.evict(oldest);
-			return;
-		}
+		this.evictExcess();
 	}
 
 	delete(session: object): void {
 		this.sessions.delete(session);
+	}
+
+	private evictExcess(): void {
+		for (const oldest of this.sessions) {
+			if (this.sessions.size <= this.limit) return;
+			this.sessions.delete(oldest);
+			this.evict(oldest);
+		}
 	}
 }

@@ -1,26 +1,30 @@
 import type { ConnectFailure } from '../core/outcome.ts';
 import type { AcceptedFacts } from '../core/session-io.ts';
-import type {
-	BackendSnapshot,
-	ListenerSnapshot,
-	PoolSnapshot,
-	RegionSnapshot,
-	RouteSnapshot,
-	Snapshot,
-} from '../core/snapshot.ts';
+import type { BackendSnapshot, ListenerSnapshot, PoolSnapshot, SlotRef, Snapshot } from '../core/snapshot.ts';
 import type { Admission } from '../policy/admission.ts';
 import type { Placement } from '../policy/place.ts';
 
-/** What a session learns on its way and its access record tells in the end. Times are monotonic. */
+/** What is kept of a place that the session passed. */
+export interface Passed {
+	readonly name: string;
+	readonly slot: SlotRef;
+}
+
+/**
+ * What a session learns on its way and its access record tells in the end. Times are monotonic. A long session
+ * keeps this when its snapshot is replaced: names and slots, but for `tried`, which is dropped when the relay begins.
+ */
 export class Journal {
-	readonly listener: ListenerSnapshot;
+	readonly listener: Passed;
+	readonly accessLog: Snapshot['accessLog'];
 	readonly facts: AcceptedFacts;
 	readonly acceptedNs: number;
 	country: string | null = null;
-	region: RegionSnapshot | null = null;
-	route: RouteSnapshot | null = null;
-	pool: PoolSnapshot | null = null;
-	backend: BackendSnapshot | null = null;
+	region: Passed | null = null;
+	/** Its name. */
+	route: string | null = null;
+	pool: Passed | null = null;
+	backend: Passed | null = null;
 	/** Connects tried. */
 	attempts = 0;
 	/** Time in queues, all waits together, while not in one; null: never waited. */
@@ -35,20 +39,22 @@ export class Journal {
 	/** Backends that failed this session. */
 	tried: readonly BackendSnapshot[] = NONE_TRIED;
 
-	constructor(listener: ListenerSnapshot, facts: AcceptedFacts, nowNs: number) {
-		this.listener = listener;
+	constructor(listener: ListenerSnapshot, accessLog: Snapshot['accessLog'], facts: AcceptedFacts, nowNs: number) {
+		this.listener = passed(listener);
+		this.accessLog = accessLog;
 		this.facts = facts;
 		this.acceptedNs = nowNs;
 	}
 
 	identify(admission: Admission, snapshot: Snapshot): void {
 		this.country = admission.country;
-		this.region = admission.region === null ? null : (snapshot.regions[admission.region] ?? null);
+		const region = admission.region === null ? undefined : snapshot.regions[admission.region];
+		this.region = region === undefined ? null : passed(region);
 	}
 
 	/** Waits for a place at any backend of this pool. */
 	queued(pool: PoolSnapshot, nowNs: number): void {
-		this.pool = pool;
+		this.pool = passed(pool);
 		this.backend = null;
 		this.queueStartNs = nowNs;
 	}
@@ -58,15 +64,13 @@ export class Journal {
 	}
 
 	connecting(placement: Placement, nowNs: number): void {
-		this.pool = placement.pool;
-		this.backend = placement.backend;
+		this.pool = passed(placement.pool);
+		this.backend = passed(placement.backend);
 		this.attempts += 1;
 		this.connectStartNs = nowNs;
 	}
 
-	connectFailed(cause: ConnectFailure, code: string): void {
-		const { backend } = this;
-		if (backend === null) return;
+	connectFailed(backend: BackendSnapshot, cause: ConnectFailure, code: string): void {
 		this.lastFailure = { cause, text: `${backend.name}: ${cause} (${code})` };
 		if (cause !== 'own-shortage') this.tried = [...this.tried, backend];
 	}
@@ -77,5 +81,7 @@ export class Journal {
 		this.tried = NONE_TRIED;
 	}
 }
+
+const passed = ({ name, slot }: Passed): Passed => ({ name, slot });
 
 const NONE_TRIED: readonly BackendSnapshot[] = [];

@@ -1,21 +1,21 @@
 import type { Granted } from '../core/desk.ts';
 import type { ConnectFailure, Outcome } from '../core/outcome.ts';
 import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
-import type { ListenerSnapshot, SlotRef } from '../core/snapshot.ts';
+import type { ListenerTimeouts, SlotRef } from '../core/snapshot.ts';
 import { otherSide, type Side } from '../core/units.ts';
 import type { RefusalDecision } from '../policy/admission.ts';
 import { at } from '../policy/world.ts';
 import { account } from './account.ts';
 import { CANCEL_CONNECT, CLOSE_FIN, CLOSE_RESET, FLUSH, HOLD, SHUTDOWN } from './actions.ts';
 import { Arrival, type Arrived } from './arrival.ts';
-import type { SessionContext, SessionDesk } from './context.ts';
+import type { SessionContext, SessionDesk, SessionHost } from './context.ts';
 import { Journal } from './journal.ts';
-import { after, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
+import { after, EARLY_RESET_MS, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
 
 /**
  * Where a session is on its journey. `silent`: refused, held unanswered. `tarpit`: delayed before it is
  * served. `waiting`: accepted too early, another worker was faster (`overflow: wait`). `queued`: waits for a place at a full pool. `backoff`: between two tries to connect. `flushing`: one
- * side was reset, what it sent is still offered to the other. `closing`: ended, the sockets are not yet closed.
+ * side was reset, what it sent is still offered to the other. `closing`: ended and told of, the backend's socket is not yet closed.
  */
 export type SessionState =
 	| 'new'
@@ -38,13 +38,13 @@ export class Session {
 	/** When the engine has to send `deadline`; Infinity for never. Read after every `handle`. */
 	deadlineNs = NEVER;
 
-	private readonly context: SessionContext;
+	private readonly host: SessionHost;
 	private readonly meter: RelayMeter;
-	private readonly listener: ListenerSnapshot;
+	private readonly timeouts: ListenerTimeouts;
 	private readonly desk: SessionDesk;
 	private readonly journal: Journal;
 	private readonly limits: Limits;
-	/** Dropped when the relay begins, so that a long session does not keep an old snapshot alive. */
+	/** Dropped when nothing is left to decide, so that a long session does not keep an old snapshot alive. */
 	private arrival: Arrival | null;
 	private refusal: RefusalDecision | null = null;
 	private state: SessionState = 'new';
@@ -56,18 +56,18 @@ export class Session {
 	/** What the current state waits for; the limits stand beside it. */
 	private stateDeadlineNs = NEVER;
 	private resetSide: Side = 'client';
-	private outcome: Outcome = 'internal-error';
-	private detail: string | null = null;
 
 	constructor(context: SessionContext, facts: AcceptedFacts, meter: RelayMeter, nowNs: number) {
-		this.context = context;
+		const { world, host } = context;
+		const listener = at(world.snapshot.listeners, facts.listener);
+		this.host = host;
 		this.meter = meter;
 		this.nowNs = nowNs;
-		this.listener = at(context.world.snapshot.listeners, facts.listener);
-		this.desk = context.openDesk();
-		this.journal = new Journal(this.listener, facts, nowNs);
-		this.arrival = new Arrival(this, context, facts, this.listener, this.desk, this.journal);
-		this.limits = new Limits(nowNs, this.listener.timeouts);
+		this.timeouts = listener.timeouts;
+		this.desk = host.openDesk();
+		this.journal = new Journal(listener, world.snapshot.accessLog, facts, nowNs);
+		this.arrival = new Arrival(this, context, facts, listener, this.desk, this.journal);
+		this.limits = new Limits(nowNs, listener.timeouts);
 	}
 
 	get over(): boolean {
@@ -88,12 +88,14 @@ export class Session {
 		return this.arrival?.world.snapshot.id ?? null;
 	}
 
-	/** Takes one event and appends the actions it causes. After a `close` action only `closed` counts. */
+	/** Takes one event and appends the actions it causes. After a `close` action only `closed` counts, and a fault. */
 	handle(event: SessionEvent, nowNs: number, out: SessionAction[]): void {
 		if (this.state === 'over') return;
 		this.nowNs = nowNs;
 		if (this.state !== 'closing') this.step(event, nowNs, out);
-		else if (event.type === 'closed') this.settle(nowNs);
+		else if (event.type === 'closed') this.vacate(nowNs);
+		// Something went wrong while it ended, maybe before its `close` was carried out.
+		else if (event.type === 'kill' && event.outcome === 'internal-error') out.push(CLOSE_RESET);
 		this.deadlineNs = this.nextDeadlineNs();
 	}
 
@@ -173,10 +175,12 @@ export class Session {
 	}
 
 	private hold(refusal: RefusalDecision, nowNs: number, out: SessionAction[]): void {
+		const silent = refusal.manner === 'silent';
 		this.refusal = refusal;
-		this.enter(refusal.manner === 'tarpit' ? 'tarpit' : 'silent', refusal.holdForMs, nowNs);
+		this.enter(silent ? 'silent' : 'tarpit', refusal.holdForMs, nowNs);
+		if (silent) this.arrival = null;
 		out.push(HOLD);
-		this.context.held.add(this);
+		this.host.held.add(this);
 	}
 
 	private endHeld(why: string, out: SessionAction[]): void {
@@ -204,21 +208,19 @@ export class Session {
 
 	private onQueueTimeout(nowNs: number, out: SessionAction[]): void {
 		this.onGrant(nowNs, out);
-		if (this.state !== 'queued') return;
-		const { pool } = this.journal;
-		this.end('queue-timeout', pool === null ? null : `pool ${pool.name}: ${pool.queue?.timeoutMs} ms`, 'fin', out);
+		if (this.state === 'queued') this.follow(this.arriving().outwaited(), nowNs, out);
 	}
 
 	// --- relay ---
 
 	private startRelay(nowNs: number, out: SessionAction[]): void {
-		const { pool, backend, region } = this.journal;
+		const { listener, pool, backend, region } = this.journal;
 		if (pool === null || backend === null) throw new Error('a relay without a backend');
-		this.context.tally.connect(backend.slot, true);
+		this.host.tally.connect(backend.slot, true);
 		this.journal.connected(nowNs);
 		this.arrival = null;
 		this.state = 'relaying';
-		const path = { listener: this.listener.slot, region: region?.slot ?? null, pool: pool.slot, backend: backend.slot };
+		const path = { listener: listener.slot, region: region?.slot ?? null, pool: pool.slot, backend: backend.slot };
 		out.push({ type: 'relay', gates: this.desk.gates(path) });
 		if (this.clientEof) out.push(SHUTDOWN.backend);
 		this.stateDeadlineNs = after(nowNs, this.quietMs());
@@ -226,7 +228,7 @@ export class Session {
 
 	/** How long the relay may be without a byte. */
 	private quietMs(): number | null {
-		const { idleMs, halfCloseMs } = this.listener.timeouts;
+		const { idleMs, halfCloseMs } = this.timeouts;
 		return this.clientEof || this.backendEof ? halfCloseMs : idleMs;
 	}
 
@@ -248,7 +250,7 @@ export class Session {
 			case 'silent':
 				return this.endHeld('client left', out);
 			case 'relaying':
-				if (side === 'backend') this.noteEarlyReset();
+				if (side === 'backend') this.noteEarlyReset(nowNs);
 				this.state = 'flushing';
 				this.resetSide = side;
 				this.stateDeadlineNs = after(nowNs, RESET_GRACE_MS);
@@ -262,11 +264,15 @@ export class Session {
 		}
 	}
 
-	/** Only while the client has sent nothing, not even its FIN: no client may get a backend ejected by what it sends. */
-	private noteEarlyReset(): void {
-		const { backend } = this.journal;
+	/**
+	 * Only soon after the connect, and while the client has sent nothing, not even its FIN: no client may get a
+	 * backend ejected by what it sends, nor by a silence that the backend loses patience with.
+	 */
+	private noteEarlyReset(nowNs: number): void {
+		const { backend, relayNs } = this.journal;
 		const untouched = this.meter.uploadBytes === 0 && this.meter.downloadBytes === 0 && !this.clientEof;
-		if (untouched && backend !== null) this.context.tally.earlyReset(backend.slot);
+		const early = nowNs <= after(relayNs, EARLY_RESET_MS);
+		if (untouched && early && backend !== null) this.host.tally.earlyReset(backend.slot);
 	}
 
 	private finishReset(out: SessionAction[]): void {
@@ -285,7 +291,7 @@ export class Session {
 			case 'waiting':
 				return this.follow(this.arriving().admit(nowNs), nowNs, out);
 			case 'tarpit':
-				this.context.held.delete(this);
+				this.host.held.delete(this);
 				return this.follow(this.arriving().admit(nowNs), nowNs, out);
 			case 'connecting':
 				out.push(CANCEL_CONNECT);
@@ -321,13 +327,12 @@ export class Session {
 
 	private end(outcome: Outcome, detail: string | null, manner: 'fin' | 'reset', out: SessionAction[]): void {
 		if (this.state === 'connecting') out.push(CANCEL_CONNECT);
-		if (this.state === 'silent' || this.state === 'tarpit') this.context.held.delete(this);
+		if (this.state === 'silent' || this.state === 'tarpit') this.host.held.delete(this);
 		if (this.state === 'queued') this.leaveQueue();
 		this.state = 'closing';
 		this.arrival = null;
-		this.outcome = outcome;
-		this.detail = detail;
 		out.push(manner === 'fin' ? CLOSE_FIN : CLOSE_RESET);
+		account(this.host, this.journal, this.meter, outcome, detail, this.nowNs);
 	}
 
 	/** At once, before the sockets are closed: what may have been granted passes on. */
@@ -336,10 +341,10 @@ export class Session {
 		this.desk.leaveQueue(this.nowNs);
 	}
 
-	private settle(nowNs: number): void {
+	/** Places are given back when the backend's socket is closed, so that a cap holds at the backend itself. */
+	private vacate(nowNs: number): void {
 		this.state = 'over';
 		this.desk.releaseAll(nowNs);
-		account(this.context, this.journal, this.meter, this.outcome, this.detail, nowNs);
 	}
 
 	private arriving(): Arrival {

@@ -9,6 +9,9 @@ export const after = (nowNs: number, ms: number | null): number => (ms === null 
 /** How long what was read from a side that reset is offered to the other side. */
 export const RESET_GRACE_MS = 1_000;
 
+/** A backend that resets an untouched session within so long of the connect does not serve; later it is its own idle timeout. */
+export const EARLY_RESET_MS = 1_000;
+
 /** The instants at which a session has to end whatever it is doing. */
 export class Limits {
 	private readonly maxDurationNs: number;

@@ -1,7 +1,7 @@
 import type { IpAddress } from '../core/address.ts';
 import { type Desk, type Granted, type HoldingKind, type QueueDesk, TAKEN, type TakeResult } from '../core/desk.ts';
 import type { RelayGates } from '../core/session-io.ts';
-import type { Limited, PerClientLimits, PoolSnapshot, SlotRef } from '../core/snapshot.ts';
+import type { Limited, PerClientLimits, PoolSnapshot, RateLimit, SlotRef } from '../core/snapshot.ts';
 import { type ClientAccounts, Gate, type GatePath } from './gate.ts';
 import type { WorkerBoard } from './worker-board.ts';
 
@@ -9,6 +9,8 @@ const KINDS: readonly HoldingKind[] = ['process', 'listener', 'region', 'backend
 const INDEX: Readonly<Record<HoldingKind, number>> = { process: 0, listener: 1, region: 2, backend: 3 };
 /** Bit and time of the client's place, after those of `KINDS`. */
 const CLIENT = KINDS.length;
+
+const NO_RATES: readonly RateLimit[] = [];
 
 /** A session's turn in a queue. */
 export interface Ticket {
@@ -35,7 +37,9 @@ export class Holdings implements Desk, QueueDesk {
 	readonly #board: WorkerBoard;
 	readonly #queues: Queues | null;
 	#ticket: Ticket | null = null;
-	readonly #places: (Limited | null)[] = [null, null, null, null];
+	/** Of each kind, the slot and the rates alone: a session may outlive the snapshot its places were taken by. */
+	readonly #slots: (SlotRef | null)[] = [null, null, null, null];
+	readonly #rates: (readonly RateLimit[])[] = [NO_RATES, NO_RATES, NO_RATES, NO_RATES];
 	/** When each kind was taken; finds its rate counts again. */
 	readonly #takenNs: number[] = [0.5, 0.5, 0.5, 0.5, 0.5];
 	#limits: PerClientLimits | null = null;
@@ -63,7 +67,8 @@ export class Holdings implements Desk, QueueDesk {
 		const result = this.#board.take(place, nowNs, expected);
 		if (result !== TAKEN) return result;
 		const index = INDEX[kind];
-		this.#places[index] = place;
+		this.#slots[index] = place.slot;
+		this.#rates[index] = place.rates;
 		this.#mark(index, nowNs);
 		return TAKEN;
 	}
@@ -83,9 +88,9 @@ export class Holdings implements Desk, QueueDesk {
 
 	refundRates(): void {
 		for (let index = 0; index < KINDS.length; index++) {
-			const place = this.#places[index];
-			if ((this.#counted & (1 << index)) === 0 || !place) continue;
-			this.#board.refund(place, this.#takenNs[index] ?? 0);
+			const slot = this.#slots[index];
+			if ((this.#counted & (1 << index)) === 0 || !slot) continue;
+			this.#board.refund(slot, this.#rates[index] ?? NO_RATES, this.#takenNs[index] ?? 0);
 		}
 		// A client's entry may be another's once it is let go, so its rates come back only while it is held.
 		if ((this.#counted & this.#held & (1 << CLIENT)) !== 0 && this.#limits !== null) {
@@ -106,10 +111,10 @@ export class Holdings implements Desk, QueueDesk {
 			table?.release(this.#board.worker, this.#entry, this.#entryGeneration);
 			return;
 		}
-		const place = this.#places[INDEX[kind]];
-		if (!place) return;
-		if (kind === 'backend' && this.#queues !== null) this.#queues.giveBack(place.slot, nowNs);
-		else this.#board.giveBack(place.slot);
+		const slot = this.#slots[INDEX[kind]];
+		if (!slot) return;
+		if (kind === 'backend' && this.#queues !== null) this.#queues.giveBack(slot, nowNs);
+		else this.#board.giveBack(slot);
 	}
 
 	enqueue(pool: PoolSnapshot, session: object, nowNs: number): boolean {
@@ -124,7 +129,7 @@ export class Holdings implements Desk, QueueDesk {
 		const granted = this.#queues?.claim(this.#ticket, nowNs) ?? null;
 		if (granted === null) return null;
 		this.#ticket = null;
-		this.#places[INDEX.backend] = granted.backend;
+		this.#slots[INDEX.backend] = granted.backend.slot;
 		this.#held |= 1 << INDEX.backend;
 		this.#counted &= ~(1 << INDEX.backend);
 		return granted;

@@ -1,6 +1,6 @@
 import { AT_CAP, TAKEN, type TakeResult } from '../core/desk.ts';
 import type { ScoreboardMemory } from '../core/messages.ts';
-import type { Limited, SlotRef } from '../core/snapshot.ts';
+import type { Limited, RateLimit, SlotRef } from '../core/snapshot.ts';
 import type { AtomicOps } from './atomics.ts';
 import { ACTIVE, MAX_WORKERS, RATES, SHARES, slotBase, TOTAL_INDEX, type Total, totalsBase } from './layout.ts';
 import { acquire, NO_CAP, release } from './ledger.ts';
@@ -48,10 +48,10 @@ export class WorkerBoard {
 	}
 
 	/** Give back one count of each rate, taken at `takenNs`. */
-	refund(place: Limited, takenNs: number): void {
-		const page = this.scoreboard.pageFor(place.slot);
+	refund(slot: SlotRef, rates: readonly RateLimit[], takenNs: number): void {
+		const page = this.scoreboard.pageFor(slot);
 		if (page === null) return;
-		refundRates(this.#ops, page, slotBase(place.slot.index) + RATES, place.rates, takenNs, place.rates.length);
+		refundRates(this.#ops, page, slotBase(slot.index) + RATES, rates, takenNs, rates.length);
 	}
 
 	/** Add to this worker's own part of a total. */

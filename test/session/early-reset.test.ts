@@ -6,12 +6,12 @@ import { snapshotOf } from '../support/snapshots.ts';
 const RESET: SessionEvent = { type: 'reset', side: 'backend' };
 
 /** A session in its relay, and how many early resets are told of it in the end. */
-function toldAfter(happens: (session: BenchSession) => void, end: SessionEvent = RESET): number {
+function toldAfter(happens: (session: BenchSession, bench: SessionBench) => void, end: SessionEvent = RESET): number {
 	const bench = new SessionBench(snapshotOf());
 	const session = bench.open();
 	session.send({ type: 'accepted' });
 	session.send({ type: 'connected' });
-	happens(session);
+	happens(session, bench);
 	session.send(end);
 	session.send(RESET);
 	return bench.earlyResets.length;
@@ -22,6 +22,16 @@ t.test('a backend that resets before any byte is told, once; what a client can p
 		toldAfter(() => {}),
 		1,
 		'nothing had passed',
+	);
+	t.equal(
+		toldAfter((_, bench) => bench.pass(999)),
+		1,
+		'soon after the connect',
+	);
+	t.equal(
+		toldAfter((_, bench) => bench.pass(1_001)),
+		0,
+		'a backend that has lost patience with a silent client',
 	);
 	t.equal(
 		toldAfter(({ meter }) => {

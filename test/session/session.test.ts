@@ -68,9 +68,12 @@ t.test('a session goes from accept to account', async (t) => {
 	t.same(s.send(eof('client')), ['shutdown backend']);
 	t.same(s.send(eof('backend')), ['shutdown client']);
 	t.same(s.send({ type: 'relay-ended' }), ['close fin']);
+	t.equal(b.records.length, 1, 'it is told when it ends');
 	t.not(b.board.total, 0, 'places are held until the sockets are closed');
+	b.pass(3_000);
 	t.same(s.send(CLOSED), []);
 	t.equal(b.board.total, 0);
+	t.match(b.totals, [[{ length: 3 }, 1, 0]], 'the totals of listener, pool and backend, once');
 	t.match(b.records, [
 		{
 			outcome: 'completed',
@@ -157,7 +160,7 @@ const TABLE: Readonly<Record<SessionState, Row>> = {
 		kill: 'close fin -> closing',
 		'kill by fault': 'close reset -> closing',
 	},
-	closing: { closed: ' -> over' },
+	closing: { closed: ' -> over', 'kill by fault': 'close reset -> closing' },
 	over: {},
 };
 
@@ -368,7 +371,20 @@ t.test('at most one percent of the process cap is held, the oldest goes first', 
 	for (const s of [first, second, third]) s.send(ACCEPTED);
 	t.same(b.evicted, [first.session]);
 	t.same(first.send({ type: 'evict' }), ['close reset']);
-	t.equal(b.context.held.size, 2);
+	t.equal(b.context.host.held.size, 2);
+});
+
+t.test('how many may be held follows the process cap; when it falls, the oldest go', async (t) => {
+	const b = new SessionBench(snapshotOf({ listeners: [{ access: denyAll('silent') }] }), 200);
+	const [first, second] = [b.open(), b.open()];
+	for (const s of [first, second]) s.send(ACCEPTED);
+	b.context.host.held.follow(300);
+	const third = b.open();
+	third.send(ACCEPTED);
+	t.same(b.evicted, [], '1 % of 300 are 3');
+	b.context.host.held.follow(100);
+	t.same(b.evicted, [first.session, second.session]);
+	t.equal(b.context.host.held.size, 1);
 });
 
 t.test('a failed connect is tried on another backend first, with backoff that doubles', async (t) => {
@@ -542,11 +558,13 @@ t.test('a drain ends the session when its time is over, and a later one only sho
 	t.equal(b.records[0]?.outcome, 'drained');
 });
 
-t.test('a session in its relay does not keep the snapshot', async (t) => {
+t.test('a session in its relay, or held in silence, needs its snapshot no more', async (t) => {
 	const s = bring('connecting');
 	t.equal(s.session.snapshotId, 1);
 	s.send(CONNECTED);
 	t.equal(s.session.snapshotId, null);
+	t.equal(bring('silent').session.snapshotId, null);
+	t.equal(bring('tarpit').session.snapshotId, 1, 'it has still to be served');
 });
 
 t.test('a unix-domain client has no address: rules by address do not match it', async (t) => {

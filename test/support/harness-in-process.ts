@@ -13,7 +13,7 @@ import { TcpProbes } from '../../src/control/probes.ts';
 import { KEEP_MS, QueueKeeper } from '../../src/control/queue-keeper.ts';
 import { everyInterval } from '../../src/control/resolve.ts';
 import type { LogEvent } from '../../src/core/record.ts';
-import type { SlotRef, Snapshot } from '../../src/core/snapshot.ts';
+import { type Snapshot, slotKey } from '../../src/core/snapshot.ts';
 import { NS_PER_MS } from '../../src/core/units.ts';
 import type { Engine, EngineFactory } from '../../src/engine/engine.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
@@ -151,10 +151,10 @@ export class InProcess implements Assembly {
 
 	/** What the worker does for sessions on backends that the snapshot no longer has. */
 	#drainLeaving(snapshot: Snapshot): void {
-		const staying = new Set(snapshot.pools.flatMap(({ backends }) => backends.map(({ slot }) => keyOf(slot))));
+		const staying = new Set(snapshot.pools.flatMap(({ backends }) => backends.map(({ slot }) => slotKey(slot))));
 		const untilNs = this.#clock.nowNs() + snapshot.drainMs * NS_PER_MS;
 		this.engine.broadcast({ type: 'drain', untilNs, outcome: 'drained' }, ({ backendSlot }) => {
-			return backendSlot !== null && !staying.has(keyOf(backendSlot));
+			return backendSlot !== null && !staying.has(slotKey(backendSlot));
 		});
 	}
 
@@ -169,18 +169,20 @@ export class InProcess implements Assembly {
 		};
 		return {
 			world,
-			clock: this.#clock,
-			records: {
-				access: (record) => this.records.push(accessLine(record)),
-				log: (event) => this.events.push(event),
+			host: {
+				clock: this.#clock,
+				records: {
+					access: (record) => this.records.push(accessLine(record)),
+					log: (event) => this.events.push(event),
+				},
+				tally: {
+					connect: (slot, ok) => this.#board.add(slot, ok ? 'connects' : 'connectFailures', 1),
+					earlyReset: (slot) => this.#board.add(slot, 'earlyResets', 1),
+					ended: () => {},
+				},
+				held: new HeldClients(snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY, 1, evict),
+				openDesk: () => new Holdings(this.#board, this.#queues),
 			},
-			tally: {
-				connect: (slot, ok) => this.#board.add(slot, ok ? 'connects' : 'connectFailures', 1),
-				earlyReset: (slot) => this.#board.add(slot, 'earlyResets', 1),
-				ended: () => {},
-			},
-			held: new HeldClients(snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY, 1, evict),
-			openDesk: () => new Holdings(this.#board, this.#queues),
 		};
 	}
 
@@ -189,5 +191,3 @@ export class InProcess implements Assembly {
 		return this.#context;
 	}
 }
-
-const keyOf = (slot: SlotRef): string => `${slot.index}.${slot.generation}`;

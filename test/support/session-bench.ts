@@ -6,7 +6,7 @@ import { NS_PER_MS } from '../../src/core/units.ts';
 import { parseAddress } from '../../src/policy/address.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
 import { makeWorld, type World } from '../../src/policy/world.ts';
-import type { SessionContext } from '../../src/session/context.ts';
+import type { SessionContext, Tally } from '../../src/session/context.ts';
 import { HeldClients } from '../../src/session/held.ts';
 import { Session } from '../../src/session/session.ts';
 import { FakeBoard, FakeDesk } from './fake-desk.ts';
@@ -41,6 +41,8 @@ export class SessionBench {
 	readonly connects: { slot: SlotRef; ok: boolean }[] = [];
 	readonly earlyResets: SlotRef[] = [];
 	readonly evicted: object[] = [];
+	/** What each session that ended added to the totals: its places, upload and download. */
+	readonly totals: Parameters<Tally['ended']>[] = [];
 	readonly context: SessionContext & { world: World };
 	nowNs = 1_000 * NS_PER_MS;
 
@@ -48,15 +50,17 @@ export class SessionBench {
 		const geo = makeGeoReader(snapshot.geo, { country: () => null });
 		this.context = {
 			world: makeWorld(snapshot, { live: this.board, geo, rng: () => 0.5 }),
-			clock: { wallMs: () => 42 },
-			records: { access: (record) => void this.records.push(record), log: () => {} },
-			tally: {
-				connect: (slot, ok) => void this.connects.push({ slot, ok }),
-				earlyReset: (slot) => void this.earlyResets.push(slot),
-				ended: () => {},
+			host: {
+				clock: { wallMs: () => 42 },
+				records: { access: (record) => void this.records.push(record), log: () => {} },
+				tally: {
+					connect: (slot, ok) => void this.connects.push({ slot, ok }),
+					earlyReset: (slot) => void this.earlyResets.push(slot),
+					ended: (...totals) => void this.totals.push(totals),
+				},
+				held: new HeldClients(heldCap, 1, (session) => void this.evicted.push(session)),
+				openDesk: () => new FakeDesk(this.board),
 			},
-			held: new HeldClients(heldCap, 1, (session) => void this.evicted.push(session)),
-			openDesk: () => new FakeDesk(this.board),
 		};
 	}
 

@@ -194,14 +194,16 @@ export class Simulation {
 		const evict = (session: object): void => this.agenda.after(0, () => this.evict(session));
 		return {
 			world,
-			clock: { wallMs: () => 0 },
-			records: {
-				access: ({ outcome }) => void this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1),
-				log: () => {},
+			host: {
+				clock: { wallMs: () => 0 },
+				records: {
+					access: ({ outcome }) => void this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1),
+					log: () => {},
+				},
+				tally: { connect: () => {}, earlyReset: () => {}, ended: () => {} },
+				held: new HeldClients(snapshot.process.maxConnections ?? 1000, this.options.workers, evict),
+				openDesk: () => this.options.desk?.(board, queues) ?? new Holdings(board, queues),
 			},
-			tally: { connect: () => {}, earlyReset: () => {}, ended: () => {} },
-			held: new HeldClients(snapshot.process.maxConnections ?? 1000, this.options.workers, evict),
-			openDesk: () => this.options.desk?.(board, queues) ?? new Holdings(board, queues),
 		};
 	}
 
