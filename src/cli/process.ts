@@ -19,6 +19,7 @@ export interface Supervised {
  */
 export async function superviseProcess({ log, start, load }: Supervised): Promise<never> {
 	exitOnFaults(log);
+	keepInspectorShut();
 	const started = Promise.withResolvers<App>();
 	const stopped = endOnSignals(started.promise);
 	reloadOnSighup(started.promise, load);
@@ -55,6 +56,14 @@ function reloadOnSighup(started: Promise<App>, load: () => Config): void {
 		// Why it was refused is in the log.
 		started.then((app) => app.reload(read)).catch(() => {});
 	});
+}
+
+/**
+ * Node answers SIGUSR1 by opening its inspector on 127.0.0.1, where any local user may attach and run what they
+ * like as this process; a handler of our own takes the signal away from it.
+ */
+function keepInspectorShut(): void {
+	process.on('SIGUSR1', () => {});
 }
 
 function exitOnFaults(log: Log): void {

@@ -190,6 +190,18 @@ t.test('an added address is listened on, a removed one no more', async (t) => {
 	await client.echo('goes on');
 });
 
+t.test('SIGUSR1 opens no inspector, to which any local user might attach', async (t) => {
+	const backend = await echoBackend(t, 'one');
+	const run = new SluiceProcess(t, ['run', '-c', configFile(t, config({ one: backend.address })).path]);
+	const port = await run.port('game');
+	for (let round = 0; round < 5; round++) {
+		run.kill('SIGUSR1');
+		t.equal(await new EchoClient(t, port).greeting(), 'one');
+	}
+	run.kill('SIGTERM');
+	t.match(await run.finished, { code: 0, stderr: '' });
+});
+
 t.test('a fault of ours ends the process with 70 and is logged', async (t) => {
 	const entry = fileURLToPath(new URL('../support/faulty.ts', import.meta.url));
 	const { path } = configFile(t, config({ one: '127.0.0.1:9' }));
