@@ -1,6 +1,7 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type ListenOptions, type Server } from 'node:net';
-import { formatTarget, type SocketTarget } from '../core/address.ts';
+import type { SocketTarget } from '../core/address.ts';
+import { bindFailure } from '../core/bind-failure.ts';
 import { EXIT, errorText, SluiceError } from '../core/errors.ts';
 import type { BindSnapshot } from '../core/snapshot.ts';
 
@@ -12,23 +13,10 @@ export interface WantedBind {
 	readonly shared?: boolean;
 }
 
-/** What the errno of a failed bind means to an operator (bind(2)). */
-const CAUSES: Readonly<Record<string, string>> = {
-	EADDRINUSE: 'address in use',
-	EACCES: 'permission denied',
-	EPERM: 'permission denied',
-	EADDRNOTAVAIL: 'address is not local',
-	EAFNOSUPPORT: 'address family not supported',
-	ENOTFOUND: 'no such host',
-	ENOENT: 'no such directory',
-	// Of unix-domain sockets: unix(7) gives sun_path 108 bytes with its end mark.
-	EINVAL: 'path too long (107 bytes at most)',
-};
-
-/** `listener game: cannot bind 0.0.0.0:7000: address in use`. */
-export function bindFailure(listener: string, target: SocketTarget, error: unknown): string {
+/** Of what Node has thrown: an unknown errno speaks for itself. */
+function failureText({ listener, bind }: WantedBind, error: unknown): string {
 	const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
-	return `listener ${listener}: cannot bind ${formatTarget(target)}: ${CAUSES[code] ?? errorText(error)}`;
+	return bindFailure(listener, bind.target, code, errorText(error));
 }
 
 /**
@@ -42,13 +30,14 @@ export async function proveFree(wanted: readonly WantedBind[]): Promise<BindSnap
 	const failures: string[] = [];
 	try {
 		// One after the other: a port given for 0 must not be one that a later entry names.
-		for (const { listener, bind, shared } of wanted) {
+		for (const entry of wanted) {
+			const { bind } = entry;
 			try {
-				const server = await listenOnce(bind, shared ?? false);
+				const server = await listenOnce(bind, entry.shared ?? false);
 				held.push(server);
 				real.push({ target: boundTarget(server, bind.target), v6Only: bind.v6Only });
 			} catch (error) {
-				failures.push(bindFailure(listener, bind.target, error));
+				failures.push(failureText(entry, error));
 			}
 		}
 	} finally {
@@ -108,9 +97,18 @@ function removeStaleSocket(path: string): Promise<void> {
 			resolve();
 		});
 		socket.once('error', (error: NodeJS.ErrnoException) => {
-			// A plain file refuses a connect, too, and is not ours to remove.
-			if (error.code === 'ECONNREFUSED' && lstatSync(path).isSocket()) unlinkSync(path);
+			if (error.code === 'ECONNREFUSED') removeSocketFile(path);
 			resolve();
 		});
 	});
+}
+
+/** What cannot be removed is told by the bind that follows. */
+function removeSocketFile(path: string): void {
+	try {
+		// A plain file refuses a connect, too, and is not ours to remove.
+		if (lstatSync(path).isSocket()) unlinkSync(path);
+	} catch {
+		// Somebody else has removed it meanwhile, or it is not ours to remove.
+	}
 }

@@ -1,4 +1,5 @@
 import { formatTarget } from '../core/address.ts';
+import { bindFailure as failureText } from '../core/bind-failure.ts';
 import type { BindSnapshot, Snapshot } from '../core/snapshot.ts';
 
 /** One address that a worker has to listen on. */
@@ -29,19 +30,6 @@ export function wantedBinds(snapshot: Snapshot, worker: number, reusePort: boole
 	return wanted;
 }
 
-const REASONS: ReadonlyMap<string, string> = new Map([
-	['EADDRINUSE', 'address in use'],
-	['EACCES', 'permission denied'],
-	['EPERM', 'permission denied'],
-	['EADDRNOTAVAIL', 'no such address on this machine'],
-	['EAFNOSUPPORT', 'address family not supported'],
-	['ENOENT', 'no such directory'],
-	['ENOTDIR', 'no such directory'],
-	['EROFS', 'read-only file system'],
-	['EMFILE', 'too many open files'],
-	['ENFILE', 'too many open files'],
-]);
-
 /** `listener game: cannot bind 0.0.0.0:7000: address in use`; `code` is the system's error name. */
 export const bindFailure = (listener: string, bind: BindSnapshot, code: string): string =>
-	`listener ${listener}: cannot bind ${formatTarget(bind.target)}: ${REASONS.get(code) ?? code}`;
+	failureText(listener, bind.target, code);
