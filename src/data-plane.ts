@@ -23,6 +23,13 @@ const SWEEP_MS = 50;
 /** When a queue could not be changed because somebody kept its lock, or died with it. */
 const QUEUE_AGAIN_MS = 5;
 
+/**
+ * How many clients may keep their sockets after their sessions, in all workers and in each: a part of the
+ * descriptors that the default of `maxConnections` leaves free (`control/descriptors.ts`).
+ */
+const STRAGGLERS = 64;
+const LEAST_STRAGGLERS = 2;
+
 /** How often a worker shows that it lives. */
 const BEAT_MS = 250;
 
@@ -82,6 +89,7 @@ export class DataPlane {
 			worker: start.worker,
 			workers: start.workers,
 			clock: this.clock,
+			stragglers: Math.max(LEAST_STRAGGLERS, Math.floor(STRAGGLERS / start.workers)),
 			createSession: (facts, meter) => new Session(this.lent(), facts, meter, this.clock.nowNs()),
 			mayAccept: (listener) => this.mayAccept(listener),
 			onSessionOver: () => {},
@@ -113,8 +121,9 @@ export class DataPlane {
 				return this.engine.broadcast({ type: 'drain', untilNs: message.untilNs, outcome: 'shutdown' });
 			case 'close-all':
 				if (this.idle) return this.becomeIdle();
+				this.engine.stopAccepting();
 				this.engine.broadcast({ type: 'kill', outcome: 'shutdown' });
-				return this.engine.stopAccepting();
+				return this.engine.hasten();
 		}
 	}
 

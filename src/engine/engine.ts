@@ -9,7 +9,7 @@ export interface EngineSession {
 	handle(event: SessionEvent, nowNs: number, out: SessionAction[]): void;
 	/** Absolute, monotonic; Infinity for none. Read by the engine after every `handle`. */
 	readonly deadlineNs: number;
-	/** True once it has settled its account, which it does at `closed`. */
+	/** True once it has given everything back, which it does at `closed`. */
 	readonly over: boolean;
 	/** The backend it holds a place of, or null. */
 	readonly backendSlot: SlotRef | null;
@@ -21,6 +21,8 @@ export interface EngineOptions<S extends EngineSession = EngineSession> {
 	readonly worker: number;
 	readonly workers: number;
 	readonly clock: Clock;
+	/** How many clients may keep their sockets for a while after their sessions are over; see `Stragglers`. */
+	readonly stragglers: number;
 	/**
 	 * Whether a client of this listener may be taken out of the kernel's queue now (`overflow: wait`); an index into
 	 * the snapshot last given to `apply`. An engine whose runtime accepts by itself cannot ask.
@@ -59,6 +61,8 @@ export interface Engine<S extends EngineSession = EngineSession> {
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void;
 	/** Calls `run` once after so long, unless what it answers is called before: an engine's own loop may run no other timers. */
 	after(delayMs: number, run: () => void): () => void;
+	/** Close what sessions that have ended left open, with no more time for last bytes; each is still told `closed`. */
+	hasten(): void;
 	/** End everything now without another word to the sessions: sockets are destroyed, timers cleared. */
 	destroy(): void;
 }

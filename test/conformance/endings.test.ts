@@ -67,6 +67,15 @@ conformance({
 		t.match(await balancer.recorded(1), [{ outcome: 'completed', uploadBytes: 12_000_000 }]);
 	},
 
+	'a session is told of when it ends, however long its sockets take to close': async (t, target) => {
+		const { balancer, client } = await pairOf(t, target, { listener: { timeouts: { idle: '200ms' } } });
+		t.equal(await client.ending(), 'fin');
+		const [record] = await balancer.recorded(1, 1_000);
+		t.equal(record?.outcome, 'idle-timeout');
+		t.ok((record?.durationMs ?? 0) >= 200 && (record?.durationMs ?? 0) < 1_000, `${record?.durationMs} ms`);
+		t.notOk(balancer.isZero(), "the place is the backend's until it has closed");
+	},
+
 	'a half-closed session ends when no byte comes the other way': async (t, target) => {
 		const { balancer, client, server } = await pairOf(t, target, { listener: { timeouts: { halfClose: '600ms' } } });
 		client.fin();

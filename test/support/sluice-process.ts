@@ -22,6 +22,16 @@ export interface Finished {
 	readonly stderr: string;
 }
 
+interface SluiceOptions {
+	/** False: standard output is not read until told. */
+	readonly read?: boolean;
+	readonly entry?: string;
+	/** Of Node. */
+	readonly flags?: readonly string[];
+	/** How many descriptors it may have. */
+	readonly nofile?: number;
+}
+
 interface Teardown {
 	teardown(end: () => void): void;
 }
@@ -34,12 +44,11 @@ export class SluiceProcess {
 	stderr = '';
 	private watchers = new Set<() => void>();
 
-	constructor(
-		t: Teardown,
-		args: readonly string[],
-		options: { readonly read?: boolean; readonly entry?: string; readonly flags?: readonly string[] } = {},
-	) {
-		const [command, all] = clean(process.execPath, ...(options.flags ?? []), options.entry ?? ENTRY, ...args);
+	constructor(t: Teardown, args: readonly string[], options: SluiceOptions = {}) {
+		const program = [process.execPath, ...(options.flags ?? []), options.entry ?? ENTRY, ...args];
+		const limit = options.nofile === undefined ? [] : ['sh', '-c', `ulimit -n ${options.nofile}; exec "$@"`, 'sh'];
+		const [first = '', ...rest] = [...limit, ...program];
+		const [command, all] = clean(first, ...rest);
 		this.child = spawn(command, all, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
 		t.teardown(() => this.child.kill('SIGKILL'));
 		if (options.read ?? true) this.read();

@@ -4,6 +4,7 @@ import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapsh
 import type { Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
+import type { Straggler } from '../stragglers.ts';
 import { End, NO_FD } from './end.ts';
 import { ERRNO, errnoName } from './errno.ts';
 import { AGAIN, TARGET_LOST } from './flow.ts';
@@ -34,7 +35,7 @@ const BROKEN = EPOLLERR | EPOLLHUP;
  * looked for. `relaying`: two flows. `flushing`: nothing more is read. `closing`: what was read is still
  * written, then each socket is closed. `closed`: both are gone, or left to the lingerer.
  */
-export class EpollConnection implements Shell, FdOwner, Reporter {
+export class EpollConnection implements Shell, FdOwner, Reporter, Straggler {
 	/** Where events go; set before the first. */
 	report: (event: SessionEvent) => void = () => {};
 	readonly meter = new Meter();
@@ -103,7 +104,7 @@ export class EpollConnection implements Shell, FdOwner, Reporter {
 		this.#relay?.stop();
 		this.#closeWhenWritten(this.#client);
 		this.#closeWhenWritten(this.#backend);
-		if (!backendOpen) this.report(CLOSED);
+		if (!backendOpen) this.#over();
 	}
 
 	/** Both sockets at once, without a word. */
@@ -202,6 +203,7 @@ export class EpollConnection implements Shell, FdOwner, Reporter {
 		if (this.#relay?.outward(end.side).ended === true) return this.#giveUp(end);
 		const { fd } = end;
 		end.fd = NO_FD;
+		end.lingeringFd = fd;
 		this.#tools.lingerer.take(fd, end.finSent, () => this.#sideClosed(end));
 		this.#checkClosed();
 	}
@@ -213,9 +215,23 @@ export class EpollConnection implements Shell, FdOwner, Reporter {
 	}
 
 	#sideClosed(end: End): void {
+		end.lingeringFd = NO_FD;
 		this.#relay?.release(this.#relay.inward(end.side));
 		this.#checkClosed();
-		if (end === this.#backend) this.report(CLOSED);
+		if (end === this.#backend) this.#over();
+		else this.#tools.stragglers.delete(this);
+	}
+
+	/** The session is over; the client may still be taking its last bytes. */
+	#over(): void {
+		const { fd, lingeringFd } = this.#client;
+		if (fd !== NO_FD || lingeringFd !== NO_FD) this.#tools.stragglers.add(this);
+		this.report(CLOSED);
+	}
+
+	giveUp(): void {
+		if (this.#client.fd !== NO_FD) this.#giveUp(this.#client);
+		else if (this.#client.lingeringFd !== NO_FD) this.#tools.lingerer.drop(this.#client.lingeringFd);
 	}
 
 	#checkClosed(): void {

@@ -7,6 +7,8 @@ export class End {
 	readonly side: Side;
 	fd: number;
 	unix: boolean;
+	/** Its descriptor while the lingerer has it. */
+	lingeringFd = NO_FD;
 	/** The connect is under way. */
 	connecting = false;
 	/** There may be something to read: a byte, or its FIN. */

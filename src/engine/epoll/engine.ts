@@ -4,6 +4,7 @@ import type { SessionEvent } from '../../core/session-io.ts';
 import type { ListenerSnapshot, Snapshot } from '../../core/snapshot.ts';
 import { Driver } from '../driver.ts';
 import type { Engine, EngineOptions, EngineSession } from '../engine.ts';
+import { Stragglers } from '../stragglers.ts';
 import { BufferPool } from './buffers.ts';
 import { ClosingConnections } from './closing.ts';
 import { EpollConnection, WATCHED } from './connection.ts';
@@ -177,6 +178,11 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		this.#options.onIdle();
 	}
 
+	hasten(): void {
+		this.#closing.hasten();
+		this.#lingerer.destroy();
+	}
+
 	destroy(): void {
 		this.#stopped = true;
 		this.#idleTold = true;
@@ -199,6 +205,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 			buffers: new BufferPool(libc, SCRATCH_BYTES),
 			scratch,
 			lingerer: this.#lingerer,
+			stragglers: new Stragglers(this.#options.stragglers),
 			address: new SocketAddress(libc),
 			nowNs: () => this.#loop.nowNs,
 			pumpSoon: (relay) => this.#loop.pumpSoon(relay),

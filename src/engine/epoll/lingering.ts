@@ -69,6 +69,11 @@ export class Lingerer implements FdOwner, Timed {
 		if (this.#sockets.size > MOST_LINGERING) this.#closeOldest();
 	}
 
+	/** Waits no longer for this one. */
+	drop(fd: number): void {
+		this.#close(fd);
+	}
+
 	onEvents(fd: number, events: number): void {
 		if ((events & EPOLLERR) !== 0) this.#close(fd);
 		else this.#drain(fd);

@@ -1,3 +1,4 @@
+import type { Stragglers } from '../stragglers.ts';
 import type { EpollConnection } from './connection.ts';
 import type { Flow, RelayTools } from './flow.ts';
 import type { Lingerer } from './lingering.ts';
@@ -9,6 +10,7 @@ import type { SocketAddress } from './sockaddr.ts';
 export interface Tools extends RelayTools {
 	readonly poller: Poller;
 	readonly lingerer: Lingerer;
+	readonly stragglers: Stragglers;
 	/** For a call that needs an address; nothing stays in it. */
 	readonly address: SocketAddress;
 	/** Pump this relay in this turn of the loop, after the events at hand. */

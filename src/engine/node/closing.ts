@@ -71,6 +71,11 @@ export class Closer {
 		}
 	}
 
+	/** Nobody is waited for any longer. */
+	hasten(): void {
+		for (const socket of this.#lingering.keys()) socket.destroy();
+	}
+
 	destroy(): void {
 		if (this.#timer !== null) clearTimeout(this.#timer);
 		this.#timer = null;

@@ -5,6 +5,7 @@ import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapsh
 import { otherSide, type Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
+import type { Straggler, Stragglers } from '../stragglers.ts';
 import type { Closer } from './closing.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import type { LaneTimer } from './lane-timer.ts';
@@ -35,6 +36,7 @@ const FLUSHED: Readonly<Record<Side, SessionEvent>> = {
 export interface ConnectionHost {
 	readonly closer: Closer;
 	readonly laneTimer: LaneTimer;
+	readonly stragglers: Stragglers;
 	nowNs(): number;
 }
 
@@ -43,7 +45,7 @@ export interface ConnectionHost {
  * and RST are seen. `relaying`: each chunk takes its lane to the other side. `flushing`: nothing more is read.
  * `closed`: what still comes is thrown away.
  */
-export class Connection implements Shell, EndOwner, LaneOwner {
+export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	/** Where events go; set before the first. */
 	report: (event: SessionEvent) => void = () => {};
 	readonly meter = new Meter();
@@ -147,7 +149,17 @@ export class Connection implements Shell, EndOwner, LaneOwner {
 			if (manner === 'reset' || end.socket.connecting) this.#host.closer.reset(end.socket, end.unix);
 			else this.#host.closer.fin(end.socket);
 		}
-		if (this.#backend === null || this.#backend.socket.closed) this.report(CLOSED);
+		if (this.#backend === null || this.#backend.socket.closed) this.#over();
+	}
+
+	/** The session is over; the client may still be taking its last bytes. */
+	#over(): void {
+		if (!this.#client.socket.destroyed) this.#host.stragglers.add(this);
+		this.report(CLOSED);
+	}
+
+	giveUp(): void {
+		this.#client.socket.destroy();
 	}
 
 	/** Both sockets at once, without a word. */
@@ -217,7 +229,9 @@ export class Connection implements Shell, EndOwner, LaneOwner {
 		if (this.#phase !== 'closed') {
 			if (!(end.eof && end.finSent)) this.#reset(end);
 		} else if (end.side === 'backend') {
-			this.report(CLOSED);
+			this.#over();
+		} else {
+			this.#host.stragglers.delete(this);
 		}
 	}
 

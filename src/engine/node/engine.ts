@@ -8,6 +8,7 @@ import { bindFailure, type WantedBind, wantedBinds } from '../binds.ts';
 import { Driver } from '../driver.ts';
 import type { Engine, EngineOptions, EngineSession } from '../engine.ts';
 import { canReusePort, systemBacklog } from '../platform.ts';
+import { Stragglers } from '../stragglers.ts';
 import { Closer } from './closing.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
@@ -29,6 +30,7 @@ export function createNodeEngine<S extends EngineSession>(options: EngineOptions
 class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	readonly closer: Closer;
 	readonly laneTimer: LaneTimer;
+	readonly stragglers: Stragglers;
 	readonly #options: EngineOptions<S>;
 	readonly #driver: Driver<S>;
 	readonly #timer: DeadlineTimer;
@@ -53,6 +55,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 			wakeAt: (deadlineNs) => this.#timer.wakeAt(deadlineNs),
 		});
 		this.laneTimer = new LaneTimer(() => this.nowNs());
+		this.stragglers = new Stragglers(options.stragglers);
 		this.closer = new Closer(
 			() => this.nowNs() / NS_PER_MS,
 			() => this.#checkIdle(),
@@ -171,6 +174,10 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		if (!this.#stopped || this.#idleTold || this.#driver.size > 0 || this.closer.pending) return;
 		this.#idleTold = true;
 		this.#options.onIdle();
+	}
+
+	hasten(): void {
+		this.closer.hasten();
 	}
 
 	destroy(): void {
