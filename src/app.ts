@@ -105,6 +105,8 @@ export class App {
 			clock: this.clock,
 			log: this.log,
 			ringBytes: options.ringBytes,
+			onSnapshot: (snapshot) => this.health.apply(snapshot),
+			onInForce: () => this.health.settle(),
 			onSnapshotGone: (snapshot) => this.geo.gone(snapshot),
 			native: this.native,
 			onGivenUp: (reason) => this.giveUp(reason),
@@ -237,7 +239,7 @@ export class App {
 	private compiler(config: Config, plan: AddressPlan, geo: GeoSource): Compile {
 		return (id, slots) => {
 			this.geo.use(id, geo);
-			const snapshot = compileSnapshot(config, {
+			return compileSnapshot(config, {
 				id,
 				slots,
 				resolved: this.resolver.answers,
@@ -246,9 +248,6 @@ export class App {
 				countriesOf,
 				defaultMaxConnections: defaultMaxConnections(nofileLimit(), this.native?.pipes ?? 0),
 			});
-			// Before the workers have it: something is known of the backends by the time clients come.
-			this.health.apply(snapshot);
-			return snapshot;
 		};
 	}
 

@@ -106,6 +106,35 @@ t.test('reloads asked for at once are done one after the other, the last one sta
 	);
 });
 
+t.test('reloads that replace the only backend of a pool refuse nobody', async (t) => {
+	const backends = await Promise.all(['one', 'two'].map((name) => echoBackend(t, name)));
+	for (const active of ['off', { interval: '1s' }] as const) {
+		const to = (turn: number): ConfigInput => {
+			const { name, address } = backends[turn % 2] ?? { name: '', address: '' };
+			return config('', { pools: [{ name: 'main', health: { active }, backends: [{ name, address }] }] });
+		};
+		const { heard, port, reload } = await startApp(t, to(0));
+		const done = new AbortController();
+		const refused: unknown[] = [];
+		const clients = Array.from({ length: 10 }, async () => {
+			while (!done.signal.aborted) {
+				const client = new EchoClient(t, port());
+				await client.greeting().catch((error) => refused.push(error));
+				client.close();
+				await client.end();
+			}
+		});
+		for (let turn = 1; turn <= 30; turn++) await reload(to(turn));
+		done.abort();
+		await Promise.all(clients);
+		t.strictSame(refused, [], `active: ${JSON.stringify(active)}`);
+		t.strictSame(
+			heard.records.filter(({ outcome }) => outcome !== 'completed' && outcome !== 'drained'),
+			[],
+		);
+	}
+});
+
 t.test('with eight snapshots in use the next reload waits for one to be let go', async (t) => {
 	const backend = await echoBackend(t, 'one');
 	const access = { deny: { networks: ['127.0.0.0/8'] }, action: 'tarpit' as const, holdFor: '10m' };

@@ -28,6 +28,10 @@ export interface FleetOptions {
 	readonly log: Log;
 	/** Of each worker's record ring; a power of two. */
 	readonly ringBytes?: number | undefined;
+	/** Workers are about to get it: what it rests on is to be there by the time clients come. */
+	readonly onSnapshot?: (snapshot: Snapshot) => void;
+	/** Every worker decides by it. */
+	readonly onInForce?: () => void;
 	/** Nobody uses that snapshot any more. */
 	readonly onSnapshotGone?: (snapshot: number) => void;
 	/** The main thread's side of a native engine; null: workers run the engine on `node:net`. */
@@ -142,6 +146,7 @@ export class Fleet {
 		await this.live.room();
 		if (this.phase === 'ending') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
 		const snapshot = this.claimFor(compile);
+		this.options.onSnapshot?.(snapshot);
 		this.buckets.applyTerms(snapshot, this.options.clock.nowNs());
 		this.failures = [];
 		this.openNative(snapshot);
@@ -150,6 +155,7 @@ export class Fleet {
 		this.live.add(snapshot.id, this.crew.numbers);
 		for (const worker of this.crew.numbers) this.sendSnapshot(worker, snapshot);
 		await this.applying.complete;
+		this.options.onInForce?.();
 		return [...new Set(this.failures)];
 	}
 

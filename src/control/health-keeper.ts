@@ -3,7 +3,7 @@ import { NS_PER_MS } from '../core/units.ts';
 import { type HealthHost, PoolHealthKeeper } from './pool-health.ts';
 import type { ScheduleParts } from './probe-schedule.ts';
 
-export interface HealthKeeperOptions extends Omit<HealthHost, 'schedule'> {
+export interface HealthKeeperOptions extends Omit<HealthHost, 'schedule' | 'left'> {
 	readonly schedule: Omit<ScheduleParts, 'nowMs'>;
 	/** Calls back after every so many milliseconds, until cancelled. */
 	readonly every: (ms: number, run: () => void) => () => void;
@@ -17,7 +17,7 @@ const FIRST_SPREAD_EACH_MS = 2;
 
 /**
  * The one place that decides and writes the health of every backend: what probes found out, and what sessions
- * met (passive health). A backend that left the configuration is shown as down, for the sessions that still know it.
+ * met (passive health). A backend that left the configuration is the last choice of the sessions that still know it.
  */
 export class HealthKeeper {
 	private readonly host: HealthHost;
@@ -28,12 +28,13 @@ export class HealthKeeper {
 	constructor(options: HealthKeeperOptions) {
 		const { schedule, clock, every } = options;
 		this.every = every;
-		this.host = { ...options, schedule: { ...schedule, nowMs: () => clock.nowNs() / NS_PER_MS } };
+		this.host = { ...options, left: new Map(), schedule: { ...schedule, nowMs: () => clock.nowNs() / NS_PER_MS } };
 	}
 
 	/**
 	 * From now on the backends of this snapshot are kept, by its settings. Those that stay, by their slot, keep
-	 * their health and the time of their next probe.
+	 * their health and the time of their next probe. Those that leave look as they did until `settle`: workers go on
+	 * with the snapshot before for a moment, and it may name no other backend.
 	 */
 	apply(snapshot: Snapshot): void {
 		const staying = new Set(snapshot.pools.map(({ slot }) => slotKey(slot)));
@@ -45,6 +46,14 @@ export class HealthKeeper {
 		const firstMs = this.spread(snapshot.pools);
 		for (const pool of snapshot.pools) this.keeperOf(pool).apply(pool, firstMs);
 		this.lookAtFailures(snapshot.pools.some(({ health }) => health.passive !== null));
+	}
+
+	/** Every worker has the snapshot. Those that left and were up are `unknown` now: used where nobody else is up. */
+	settle(): void {
+		for (const [key, { slot, health }] of this.host.left) {
+			this.host.left.delete(key);
+			this.host.board.setHealth(slot, health === 'down' ? 'down' : 'unknown');
+		}
 	}
 
 	/** No more probes and verdicts; what was decided stays on the scoreboard. */

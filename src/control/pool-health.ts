@@ -21,6 +21,8 @@ export interface HealthHost {
 	readonly log: Pick<Log, 'info' | 'warn'>;
 	readonly clock: Pick<Clock, 'nowNs'>;
 	readonly schedule: ScheduleParts;
+	/** Backends that the newest snapshot has no more, and how they looked; by `slotKey`. */
+	readonly left: Map<string, { readonly slot: SlotRef; readonly health: Health }>;
 }
 
 /** Nobody asks: it counts as up. */
@@ -108,6 +110,7 @@ export class PoolHealthKeeper {
 			lastFailure: '',
 		};
 		this.kept.set(key, kept);
+		this.host.left.delete(key);
 		this.failuresSince(kept);
 		return kept;
 	}
@@ -115,7 +118,7 @@ export class PoolHealthKeeper {
 	private letGo(kept: Kept): void {
 		kept.probes?.stop();
 		this.kept.delete(kept.key);
-		this.host.board.setHealth(kept.backend.slot, 'down');
+		this.host.left.set(kept.key, { slot: kept.backend.slot, health: this.shownHealthOf(kept) });
 	}
 
 	// --- probes ---
@@ -189,8 +192,11 @@ export class PoolHealthKeeper {
 	// --- scoreboard and log ---
 
 	private show(kept: Kept): void {
-		const health = shownHealth(kept.observed.health, this.ejections.isEjected(kept.key));
-		this.host.board.setHealth(kept.backend.slot, health);
+		this.host.board.setHealth(kept.backend.slot, this.shownHealthOf(kept));
+	}
+
+	private shownHealthOf(kept: Kept): Health {
+		return shownHealth(kept.observed.health, this.ejections.isEjected(kept.key));
 	}
 
 	private tellFlip(kept: Kept, to: Health, reason: string): void {

@@ -242,21 +242,33 @@ t.test('what failed before passive health was on does not count', async (t) => {
 	t.equal(house.health, 'a up, b up', 'and off again it returns at once');
 });
 
-t.test('a reload: who stays keeps health and schedule, who is new is unknown, who left is down', async (t) => {
+t.test('a reload: who stays keeps health and schedule, who is new is unknown, who left a last choice', async (t) => {
 	const house = new House();
 	const health = { active: ACTIVE, passive: PASSIVE };
 	house.apply('ab', health);
 	house.time.pass(3_000);
 	const probes = house.probed.length;
 	house.apply('ac', health);
-	t.equal(house.health, 'a up, b down, c unknown');
+	t.equal(house.health, 'a up, b up, c unknown', 'workers may still decide by the snapshot before');
+	house.keeper.settle();
+	t.equal(house.health, 'a up, b unknown, c unknown');
 	house.time.pass(100);
-	t.equal(house.health, 'a up, b down, c up');
+	t.equal(house.health, 'a up, b unknown, c up');
 	t.equal(house.probed.length, probes + 1, 'only the new one was probed');
 	house.time.pass(2_200);
 	t.equal(house.probed.length, probes + 2, 'then the old one, at its time; who left no more');
 	house.apply('abc', health);
 	t.equal(house.health, 'a up, b unknown, c up', 'who comes back begins anew');
+});
+
+t.test('who is down when it leaves stays down', async (t) => {
+	const house = new House();
+	house.answer('b', REFUSED);
+	house.apply('ab', { active: ACTIVE, passive: null });
+	house.time.pass(100);
+	house.apply('a', { active: ACTIVE, passive: null });
+	house.keeper.settle();
+	t.equal(house.health, 'a up, b down');
 });
 
 t.test('changed settings count from then on', async (t) => {
@@ -280,7 +292,8 @@ t.test('a pool that left, and a keeper that is stopped, probe no more', async (t
 	house.apply('a', { active: ACTIVE, passive: PASSIVE });
 	house.time.pass(100);
 	house.keeper.apply(snapshotOf({ pools: [] }));
-	t.equal(house.health, 'a down');
+	house.keeper.settle();
+	t.equal(house.health, 'a unknown');
 	house.apply('a', { active: ACTIVE, passive: PASSIVE });
 	house.time.pass(100);
 	const probes = house.probed.length;
