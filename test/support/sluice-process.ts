@@ -37,10 +37,15 @@ export class SluiceProcess {
 	constructor(
 		t: Teardown,
 		args: readonly string[],
-		options: { readonly read?: boolean; readonly entry?: string; readonly flags?: readonly string[] } = {},
+		options: {
+			readonly read?: boolean;
+			readonly entry?: string;
+			readonly flags?: readonly string[];
+			readonly env?: NodeJS.ProcessEnv;
+		} = {},
 	) {
 		const [command, all] = clean(process.execPath, ...(options.flags ?? []), options.entry ?? ENTRY, ...args);
-		this.child = spawn(command, all, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+		this.child = spawn(command, all, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: options.env ?? process.env });
 		t.teardown(() => this.child.kill('SIGKILL'));
 		if (options.read ?? true) this.read();
 		this.child.stderr?.on('data', (chunk) => {
