@@ -140,6 +140,11 @@ export class App {
 		return this.book.listening;
 	}
 
+	/** What moves the bytes. */
+	get engine(): 'epoll' | 'node' {
+		return this.native === null ? 'node' : 'epoll';
+	}
+
 	/** The worker threads that run now; for tests, which end some. */
 	get workers(): readonly Worker[] {
 		return this.fleet.threads;

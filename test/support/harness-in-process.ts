@@ -16,6 +16,7 @@ import type { LogEvent } from '../../src/core/record.ts';
 import { type Snapshot, slotKey } from '../../src/core/snapshot.ts';
 import { NS_PER_MS } from '../../src/core/units.ts';
 import type { Engine, EngineFactory } from '../../src/engine/engine.ts';
+import { EpollEngine } from '../../src/engine/epoll/engine.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
 import { mayAccept } from '../../src/policy/overflow.ts';
 import { WorkerQueues } from '../../src/policy/worker-queues.ts';
@@ -104,6 +105,10 @@ export class InProcess implements Assembly {
 		this.#health.stop();
 		this.#probes.close();
 		this.engine.destroy();
+	}
+
+	get ran(): string {
+		return this.engine instanceof EpollEngine ? 'epoll' : 'node';
 	}
 
 	readonly plantFault = (): void => {

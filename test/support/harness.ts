@@ -7,6 +7,7 @@ import type { LogEvent } from '../../src/core/record.ts';
 import type { EngineFactory } from '../../src/engine/engine.ts';
 import { createNodeEngine } from '../../src/engine/node/engine.ts';
 import { closeBackends, type Teardown } from './echo.ts';
+import { type EngineName, enginesOf } from './engines.ts';
 import { createEpollInProcess } from './epoll-in-process.ts';
 import { InProcess } from './harness-in-process.ts';
 import { until } from './peers.ts';
@@ -28,6 +29,8 @@ export interface Balancer {
 	stop(drainMs?: number): Promise<void>;
 	/** Whether nothing is held on the scoreboard. */
 	isZero(): boolean;
+	/** Which engine moves the bytes, as the running balancer has it. */
+	readonly engine: string;
 	/** From now on every random choice throws; null where the sessions are out of reach. */
 	readonly plantFault: (() => void) | null;
 }
@@ -35,33 +38,39 @@ export interface Balancer {
 /** One way to put a balancer together with one engine. */
 export interface Target {
 	readonly name: string;
+	readonly engine: EngineName;
 	readonly workers: number;
 	start(t: Teardown, config: TestConfig): Promise<Balancer>;
 }
 
 /** Every engine of this build, by its name in the configuration. */
-export const ENGINES: ReadonlyMap<string, EngineFactory> = new Map([
+const ENGINES: ReadonlyMap<EngineName, EngineFactory> = new Map([
 	['node', createNodeEngine],
 	['epoll', createEpollInProcess],
 ]);
+
+const chosen = (asked: readonly EngineName[]): (readonly [EngineName, EngineFactory])[] =>
+	[...ENGINES].filter(([name]) => asked.includes(name));
 
 /** Worker threads under the whole application. */
 const APPLICATION_WORKERS = 2;
 
 /** Each engine alone, in this thread. */
-export const engineTargets = (): readonly Target[] =>
-	[...ENGINES].map(([engine, create]) => ({
+export const engineTargets = (asked = enginesOf(process.platform)): readonly Target[] =>
+	chosen(asked).map(([engine, create]) => ({
 		name: `${engine} engine`,
+		engine,
 		workers: 1,
 		start: async (t, config) =>
 			kept(t, new Collected(await InProcess.start(parseConfigObject(withoutHealth(config)), create))),
 	}));
 
 /** Each engine alone, and the whole application with two worker threads. */
-export const allTargets = (): readonly Target[] => [
-	...engineTargets(),
-	...[...ENGINES.keys()].map(
-		(engine): Target => ({
+export const allTargets = (asked = enginesOf(process.platform)): readonly Target[] => [
+	...engineTargets(asked),
+	...chosen(asked).map(
+		([engine]): Target => ({
+			engine,
 			name: `application, ${engine}, 2 workers`,
 			workers: APPLICATION_WORKERS,
 			start: (t, config) => startApplication(t, engine, config),
@@ -77,6 +86,7 @@ export interface Assembly {
 	reload(config: TestConfig): Promise<void>;
 	stop(drainMs: number): Promise<void>;
 	isZero(): boolean;
+	readonly ran: string;
 	readonly plantFault: (() => void) | null;
 }
 
@@ -120,12 +130,16 @@ class Collected implements Balancer {
 		return this.#assembly.isZero();
 	}
 
+	get engine(): string {
+		return this.#assembly.ran;
+	}
+
 	get plantFault(): (() => void) | null {
 		return this.#assembly.plantFault;
 	}
 }
 
-async function startApplication(t: Teardown, engine: string, config: TestConfig): Promise<Balancer> {
+async function startApplication(t: Teardown, engine: EngineName, config: TestConfig): Promise<Balancer> {
 	const records: AccessLine[] = [];
 	const events: LogEvent[] = [];
 	const log = new Log(
@@ -133,7 +147,7 @@ async function startApplication(t: Teardown, engine: string, config: TestConfig)
 		'info',
 	);
 	const withWorkers = (given: TestConfig): TestConfig =>
-		withoutHealth({ ...given, engine: engine === 'epoll' ? 'epoll' : 'node', workers: APPLICATION_WORKERS });
+		withoutHealth({ ...given, engine, workers: APPLICATION_WORKERS });
 	const app = await App.start(parseConfigObject(withWorkers(config)), {
 		log,
 		onFatal: (reason) => {
@@ -151,6 +165,7 @@ async function startApplication(t: Teardown, engine: string, config: TestConfig)
 		},
 		stop: (drainMs) => app.stop({ drainMs, preStopMs: 0 }),
 		isZero: () => app.held.zero,
+		ran: app.engine,
 		plantFault: null,
 	};
 	return kept(t, new Collected(assembly));

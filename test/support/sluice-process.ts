@@ -28,6 +28,8 @@ interface SluiceOptions {
 	readonly entry?: string;
 	/** Of Node. */
 	readonly flags?: readonly string[];
+	/** Instead of this process's own. */
+	readonly env?: NodeJS.ProcessEnv;
 	/** How many descriptors it may have. */
 	readonly nofile?: number;
 }
@@ -49,7 +51,7 @@ export class SluiceProcess {
 		const limit = options.nofile === undefined ? [] : ['sh', '-c', `ulimit -n ${options.nofile}; exec "$@"`, 'sh'];
 		const [first = '', ...rest] = [...limit, ...program];
 		const [command, all] = clean(first, ...rest);
-		this.child = spawn(command, all, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+		this.child = spawn(command, all, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: options.env ?? process.env });
 		t.teardown(() => this.child.kill('SIGKILL'));
 		if (options.read ?? true) this.read();
 		this.child.stderr?.on('data', (chunk) => {

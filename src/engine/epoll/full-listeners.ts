@@ -31,7 +31,6 @@ export class FullListeners implements Timed {
 
 	/** A session has ended, or time has passed: those that have room again go on. */
 	runDue(): void {
-		if (this.#waiting.size === 0) return;
 		this.nextNs = NEVER;
 		for (const listener of this.#waiting) {
 			if (this.#mayAccept(listener) && listener.resume() === 0) this.#waiting.delete(listener);

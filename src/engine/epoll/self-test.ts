@@ -1,4 +1,14 @@
-import { AF_UNIX, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, O_CLOEXEC, O_NONBLOCK, SOCK_STREAM } from './layouts.ts';
+import {
+	AF_UNIX,
+	EFD_CLOEXEC,
+	EFD_NONBLOCK,
+	EPOLL_CLOEXEC,
+	O_CLOEXEC,
+	O_NONBLOCK,
+	SOCK_CLOEXEC,
+	SOCK_NONBLOCK,
+	SOCK_STREAM,
+} from './layouts.ts';
 import { Libc } from './libc.ts';
 
 /**
@@ -16,7 +26,7 @@ export function openTestedLibc(): { readonly libc: Libc } | { readonly reason: s
 }
 
 function trySplice(libc: Libc): string | null {
-	const pair = libc.socketPair(AF_UNIX, SOCK_STREAM);
+	const pair = libc.socketPair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
 	const pipe = libc.pipe(O_NONBLOCK | O_CLOEXEC);
 	if (typeof pair === 'number') return `socketpair failed with error ${-pair}`;
 	if (typeof pipe === 'number') return `pipe2 failed with error ${-pipe}`;

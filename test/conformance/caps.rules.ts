@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import { greet, startBackend, startEcho } from '../support/echo.ts';
+import type { EngineName } from '../support/engines.ts';
 import { allTargets, type Balancer } from '../support/harness.ts';
 import { configOf, listenerTo, poolOf } from '../support/net-config.ts';
 import { conformance, type Rules } from '../support/net-rules.ts';
@@ -150,4 +151,6 @@ const RULES: Rules = {
 	},
 };
 
-conformance(RULES, allTargets());
+export function conform(engine: EngineName): void {
+	conformance(RULES, allTargets([engine]), [engine]);
+}

@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import { type Backend, greet, startBackend } from '../support/echo.ts';
+import type { EngineName } from '../support/engines.ts';
 import { allTargets, type Balancer, type Target } from '../support/harness.ts';
 import { configOf, listenerTo, type Overrides, poolOf } from '../support/net-config.ts';
 import { conformance, type Rules } from '../support/net-rules.ts';
@@ -213,4 +214,6 @@ const RULES: Rules = {
 	},
 };
 
-conformance(RULES, allTargets());
+export function conform(engine: EngineName): void {
+	conformance(RULES, allTargets([engine]), [engine]);
+}

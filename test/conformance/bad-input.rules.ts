@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import { startBackend, startEcho } from '../support/echo.ts';
+import type { EngineName } from '../support/engines.ts';
 import { allTargets, type Balancer } from '../support/harness.ts';
 import { configOf } from '../support/net-config.ts';
 import { descriptors } from '../support/net-ports.ts';
@@ -99,4 +100,6 @@ const RULES: Rules = {
 	},
 };
 
-conformance(RULES, allTargets());
+export function conform(engine: EngineName): void {
+	conformance(RULES, allTargets([engine]), [engine]);
+}

@@ -1,0 +1,3 @@
+import { conform } from './addresses.rules.ts';
+
+conform('epoll');

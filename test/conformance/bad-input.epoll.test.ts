@@ -1,0 +1,3 @@
+import { conform } from './bad-input.rules.ts';
+
+conform('epoll');

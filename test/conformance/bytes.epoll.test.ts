@@ -1,0 +1,3 @@
+import { conform } from './bytes.rules.ts';
+
+conform('epoll');

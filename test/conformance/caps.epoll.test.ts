@@ -1,0 +1,3 @@
+import { conform } from './caps.rules.ts';
+
+conform('epoll');

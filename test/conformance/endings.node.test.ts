@@ -1,0 +1,3 @@
+import { conform } from './endings.rules.ts';
+
+conform('node');

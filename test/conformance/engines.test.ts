@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { openTestedLibc } from '../../src/engine/epoll/self-test.ts';
+import { enginesOf, missingEngines } from '../support/engines.ts';
+import { allTargets, engineTargets } from '../support/harness.ts';
+
+const here = readdirSync(new URL('.', import.meta.url));
+
+t.test('Linux runs both engines, others the one that they have', async (t) => {
+	t.same(enginesOf('linux'), ['node', 'epoll']);
+	t.same(enginesOf('darwin'), ['node']);
+});
+
+t.test('an engine that did not run is missed, and nothing else is', async (t) => {
+	t.same(missingEngines(['node', 'epoll'], new Set(['node', 'epoll'])), []);
+	t.same(missingEngines(['node', 'epoll'], new Set(['node'])), ['epoll']);
+	t.same(missingEngines(['epoll'], new Set(['node'])), ['epoll'], 'another in its place does not count');
+	t.same(missingEngines(['epoll'], new Set()), ['epoll']);
+});
+
+t.test('on this platform every engine it has is a target, alone and under the application', async (t) => {
+	const wanted = enginesOf(process.platform);
+	t.same(
+		engineTargets().map(({ engine }) => engine),
+		wanted,
+	);
+	t.same(
+		allTargets().map(({ engine }) => engine),
+		[...wanted, ...wanted],
+	);
+});
+
+t.test('on Linux the epoll engine works', { skip: process.platform !== 'linux' && 'not Linux' }, async (t) => {
+	const tested = openTestedLibc();
+	t.ok('libc' in tested, 'reason' in tested ? tested.reason : 'it works');
+});
+
+t.test('rules that are tested one engine at a time are tested with each', async (t) => {
+	const rules = here.filter((file) => file.endsWith('.rules.ts'));
+	t.ok(rules.length > 5, 'the rules are there');
+	for (const file of rules) {
+		for (const engine of enginesOf('linux')) {
+			const name = file.replace('.rules.ts', `.${engine}.test.ts`);
+			t.ok(here.includes(name), name);
+			const text = here.includes(name) ? readFileSync(new URL(name, import.meta.url), 'utf8') : '';
+			t.match(text, `conform('${engine}')`, `${name} asks for its engine`);
+		}
+	}
+});

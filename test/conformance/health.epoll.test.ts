@@ -1,0 +1,3 @@
+import { conform } from './health.rules.ts';
+
+conform('epoll');

@@ -1,0 +1,3 @@
+import { conform } from './queue.rules.ts';
+
+conform('epoll');

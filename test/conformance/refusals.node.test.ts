@@ -1,0 +1,3 @@
+import { conform } from './refusals.rules.ts';
+
+conform('node');

@@ -1,0 +1,3 @@
+import { conform } from './shaping-reload.rules.ts';
+
+conform('node');

@@ -1,0 +1,3 @@
+import { conform } from './shaping-shared.rules.ts';
+
+conform('epoll');

@@ -1,0 +1,3 @@
+import { conform } from './shaping.rules.ts';
+
+conform('epoll');

@@ -1,0 +1,3 @@
+import { conform } from './stopping.rules.ts';
+
+conform('node');

@@ -1,0 +1,254 @@
+import t from 'tap';
+import type { RelayGate } from '../../../src/core/session-io.ts';
+import { BufferPool } from '../../../src/engine/epoll/buffers.ts';
+import {
+	AGAIN,
+	ENDED,
+	Flow,
+	HELD_BACK,
+	type RelayTools,
+	SOURCE_LOST,
+	TARGET_LOST,
+	WAITING,
+} from '../../../src/engine/epoll/flow.ts';
+import { SHUT_WR } from '../../../src/engine/epoll/layouts.ts';
+import { PipePool } from '../../../src/engine/epoll/pipes.ts';
+import { Meter } from '../../../src/engine/meter.ts';
+import { libc, put, socketPair, take } from '../../support/native-tools.ts';
+import { digestOf, patternOf } from '../../support/peers.ts';
+
+const SCRATCH = 65_536;
+
+/** A gate that lets pass what it is told to, and knows what it has let pass. */
+class TestGate implements RelayGate {
+	left = Number.POSITIVE_INFINITY;
+	passed = 0;
+	rests = 0;
+	readyNs = 5_000;
+	ask(want: number): number {
+		const allowed = Math.min(want, this.left);
+		this.left -= allowed;
+		this.passed += allowed;
+		return allowed;
+	}
+	unused(bytes: number): void {
+		this.left += bytes;
+		this.passed -= bytes;
+	}
+	rest(): void {
+		this.rests += 1;
+	}
+}
+
+interface Tap {
+	teardown(end: () => void): void;
+}
+
+/** A flow from one socket pair into another, with both far ends in hand. */
+function bench(t: Tap, pipes = 1) {
+	const [source, target] = [socketPair(t), socketPair(t)];
+	const pool = new PipePool(libc, pipes);
+	const tools: RelayTools = {
+		libc,
+		pipes: pool,
+		buffers: new BufferPool(libc, SCRATCH),
+		scratch: libc.allocate(SCRATCH),
+		nowNs: () => 7,
+	};
+	const gate = new TestGate();
+	const meter = new Meter();
+	const from = { fd: source.b, readable: true, readOn: false, ended: false };
+	const flow = new Flow(tools, meter, gate, 'upload', from, target.a);
+	t.teardown(() => {
+		flow.release();
+		pool.destroy();
+	});
+	return { flow, gate, meter, pool, in: source.a, out: target.b, tools };
+}
+
+t.test('small amounts are copied and sent on at once', async (t) => {
+	const { flow, meter, gate, pool, ...ends } = bench(t);
+	put(ends.in, 'hello');
+	t.equal(flow.pump(), WAITING);
+	t.equal(take(ends.out), 'hello');
+	t.equal(flow.readable, false, 'a short read has emptied the socket');
+	t.equal(meter.uploadBytes, 5);
+	t.equal(meter.lastByteNs, 7);
+	t.equal(gate.passed, 5, 'what was allowed and not used goes back');
+	t.equal(pool.inUse, 0);
+});
+
+t.test('nothing there: the gate keeps nothing', async (t) => {
+	const { flow, gate } = bench(t);
+	t.equal(flow.pump(), WAITING);
+	t.equal(gate.passed, 0);
+	t.equal(gate.rests, 1);
+});
+
+t.test('the end of the source is told once all its bytes are read, when its FIN is known of', async (t) => {
+	const { flow, ...ends } = bench(t);
+	put(ends.in, 'last words');
+	libc.shutdown(ends.in, SHUT_WR);
+	flow.readOn = true;
+	t.equal(flow.pump(), ENDED);
+	t.equal(take(ends.out), 'last words');
+	t.equal(flow.ended, true);
+	t.equal(flow.pump(), WAITING, 'it is told once');
+});
+
+/** Moves `data` through the flow as far as both ends go; answers what came out. */
+function through(ends: { readonly in: number; readonly out: number; readonly flow: Flow }, data: Buffer): Buffer {
+	const buffer = libc.allocate(SCRATCH);
+	const got: Buffer[] = [];
+	let [sent, received] = [0, 0];
+	while (received < data.length) {
+		const part = data.subarray(sent, sent + SCRATCH);
+		buffer.bytes.set(part);
+		sent += Math.max(0, libc.send(ends.in, buffer, 0, part.length, 0));
+		ends.flow.readable = true;
+		for (let result = ends.flow.pump(); result === AGAIN; result = ends.flow.pump());
+		for (let text = take(ends.out); typeof text === 'string'; text = take(ends.out)) {
+			got.push(Buffer.from(text, 'latin1'));
+			received += text.length;
+		}
+	}
+	return Buffer.concat(got);
+}
+
+for (const [pipes, how] of [
+	[1, 'spliced'],
+	[0, 'copied, since there is no pipe'],
+] as const) {
+	t.test(`bulky amounts are ${how}, whole and in order`, async (t) => {
+		const house = bench(t, pipes);
+		const data = patternOf(3_000_001);
+		t.equal(digestOf(through(house, data)), digestOf(data));
+		t.equal(house.meter.uploadBytes, data.length);
+		t.equal(house.gate.passed, data.length);
+		t.ok(house.flow.empty);
+	});
+}
+
+t.test('a pipe is borrowed after two full reads, and given back when the source runs dry', async (t) => {
+	const house = bench(t);
+	const buffer = libc.allocate(SCRATCH);
+	let sent = 0;
+	for (let more = 1; more > 0; sent += Math.max(more, 0)) more = libc.send(house.in, buffer, 0, SCRATCH, 0);
+	t.ok(sent > 2 * SCRATCH, `${sent} bytes wait`);
+	let borrowed = false;
+	const borrow = house.pool.borrow.bind(house.pool);
+	house.pool.borrow = () => {
+		borrowed = true;
+		return borrow();
+	};
+	for (let got = 0; got < sent; ) {
+		house.flow.readable = true;
+		house.flow.pump();
+		for (let text = take(house.out); typeof text === 'string'; text = take(house.out)) got += text.length;
+	}
+	t.ok(borrowed, 'it was spliced');
+	house.flow.readable = true;
+	t.equal(house.flow.pump(), WAITING);
+	t.equal(house.pool.inUse, 0, 'and the pipe is back');
+	put(house.in, 'small again');
+	house.flow.readable = true;
+	house.flow.pump();
+	t.equal(take(house.out), 'small again');
+});
+
+t.test('what the target does not take is kept, and nothing more is read until it does', async (t) => {
+	for (const pipes of [0, 1]) {
+		const house = bench(t, pipes);
+		const buffer = libc.allocate(SCRATCH);
+		for (let i = 0; i < 200; i++) {
+			libc.send(house.in, buffer, 0, SCRATCH, 0);
+			house.flow.readable = true;
+			house.flow.pump();
+		}
+		t.equal(house.flow.empty, false);
+		const held = house.meter.uploadBytes;
+		house.flow.pump();
+		t.equal(house.meter.uploadBytes, held, 'memory is bounded');
+		let got = 0;
+		for (let text = take(house.out); typeof text === 'string'; text = take(house.out)) got += text.length;
+		house.flow.readable = false;
+		house.flow.pump();
+		for (let text = take(house.out); typeof text === 'string'; text = take(house.out)) got += text.length;
+		t.equal(got, held, 'all that was read comes out');
+		t.ok(house.flow.empty);
+	}
+});
+
+t.test('a gate that is shut holds back, and the meter knows since when', async (t) => {
+	const { flow, gate, meter, ...ends } = bench(t);
+	gate.left = 3;
+	put(ends.in, 'abcdef');
+	t.equal(flow.pump(), HELD_BACK);
+	t.equal(take(ends.out), 'abc');
+	t.equal(meter.throttledSinceNs, 7);
+	gate.left = 100;
+	t.equal(flow.pump(), WAITING);
+	t.equal(take(ends.out), 'def');
+	t.equal(meter.throttledSinceNs, 0);
+});
+
+t.test('a source that was reset is noticed though the gate is shut, or the target is slow', async (t) => {
+	const shut = bench(t);
+	shut.gate.left = 0;
+	put(shut.in, 'never read');
+	t.equal(shut.flow.pump(), HELD_BACK);
+	shut.flow.failing = true;
+	t.equal(shut.flow.pump(), SOURCE_LOST);
+
+	const slow = bench(t, 0);
+	const buffer = libc.allocate(SCRATCH);
+	for (let i = 0; i < 100; i++) {
+		libc.send(slow.in, buffer, 0, SCRATCH, 0);
+		slow.flow.readable = true;
+		slow.flow.pump();
+	}
+	t.equal(slow.flow.pump(), WAITING);
+	slow.flow.failing = true;
+	t.equal(slow.flow.pump(), SOURCE_LOST);
+
+	const over = bench(t);
+	libc.shutdown(over.in, SHUT_WR);
+	t.equal(over.flow.pump(), ENDED);
+	over.flow.failing = true;
+	t.equal(over.flow.pump(), SOURCE_LOST);
+});
+
+t.test('a target that is gone is told, whichever way the bytes go', async (t) => {
+	for (const bulky of [false, true]) {
+		const [source, target] = [socketPair(t), libc.socketPair(1, 1 | 0o4000)];
+		if (typeof target === 'number') throw new Error('no descriptors');
+		const { tools } = bench(t);
+		const from = { fd: source.b, readable: true, readOn: false, ended: false };
+		const flow = new Flow(tools, new Meter(), new TestGate(), 'download', from, target[0]);
+		const buffer = libc.allocate(SCRATCH);
+		let result: number = AGAIN;
+		if (!bulky) libc.close(target[1]);
+		for (let i = 0; i < 200 && result !== TARGET_LOST; i++) {
+			libc.send(source.a, buffer, 0, SCRATCH, 0);
+			flow.readable = true;
+			result = flow.pump();
+			if (bulky && i === 100) libc.close(target[1]);
+		}
+		t.equal(result, TARGET_LOST, bulky ? 'spliced' : 'copied');
+		flow.release();
+		libc.close(target[0]);
+	}
+});
+
+t.test('one flow does not keep the others waiting: after some chunks it asks to be called again', async (t) => {
+	const { flow, gate, ...ends } = bench(t);
+	put(ends.in, 'x'.repeat(100));
+	let asked = 0;
+	gate.ask = () => {
+		asked += 1;
+		return 1;
+	};
+	t.equal(flow.pump(), AGAIN);
+	t.equal(asked, 16);
+	t.equal(take(ends.out), 'x'.repeat(16));
+});

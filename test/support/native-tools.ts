@@ -1,0 +1,59 @@
+import {
+	AF_UNIX,
+	EPOLL_CLOEXEC,
+	O_CLOEXEC,
+	O_NONBLOCK,
+	SOCK_CLOEXEC,
+	SOCK_NONBLOCK,
+	SOCK_STREAM,
+} from '../../src/engine/epoll/layouts.ts';
+import { Libc } from '../../src/engine/epoll/libc.ts';
+import type { Teardown } from './echo.ts';
+
+/** One for a whole test file: it is bound to the thread, not to a test. */
+export const libc = new Libc();
+
+/** Two connected non-blocking stream sockets; closed with the test, unless `closed` was told. */
+export function socketPair(t: Teardown): { readonly a: number; readonly b: number } {
+	const pair = libc.socketPair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (typeof pair === 'number') throw new Error(`socketpair: ${pair}`);
+	const [a, b] = pair;
+	t.teardown(() => {
+		for (const fd of pair) libc.close(fd);
+	});
+	return { a, b };
+}
+
+/** Sends a text whole. */
+export function put(fd: number, text: string): void {
+	const bytes = Buffer.from(text, 'latin1');
+	const buffer = libc.allocate(Math.max(bytes.length, 1));
+	buffer.bytes.set(bytes);
+	const sent = libc.send(fd, buffer, 0, bytes.length, 0);
+	if (sent !== bytes.length) throw new Error(`sent ${sent} of ${bytes.length}`);
+}
+
+/** What is there to be read now; null at the end, a negated error number when it failed. */
+export function take(fd: number, most = 65_536): string | number | null {
+	const buffer = libc.allocate(most);
+	const got = libc.recv(fd, buffer, 0, most, 0);
+	if (got < 0) return got;
+	return got === 0 ? null : Buffer.from(buffer.bytes.subarray(0, got)).toString('latin1');
+}
+
+/** An epoll descriptor, closed with the test. */
+export function epollFd(t: Teardown): number {
+	const fd = libc.epollCreate(EPOLL_CLOEXEC);
+	t.teardown(() => void libc.close(fd));
+	return fd;
+}
+
+/** The two ends of a pipe, closed with the test. */
+export function pipeEnds(t: Teardown): { readonly from: number; readonly to: number } {
+	const made = libc.pipe(O_NONBLOCK | O_CLOEXEC);
+	if (typeof made === 'number') throw new Error(`pipe2: ${made}`);
+	t.teardown(() => {
+		for (const fd of made) libc.close(fd);
+	});
+	return { from: made[0], to: made[1] };
+}
