@@ -25,11 +25,13 @@ t.test('a worker that dies is replaced, the others serve on, and what it held is
 	t.equal(app.held.zero, false);
 	const [victim] = app.workers;
 	await victim?.terminate();
-	t.match(await heard.event('worker died'), { fields: { worker: 0 } });
+	const { fields } = await heard.event('worker died');
+	t.match(fields, { worker: 0, sessionsLost: Number });
 	const replaced = heard.event('worker replaced');
 	await Promise.all(clients.map((client) => Promise.race([client.end(), client.echo('alive').catch(() => {})])));
 	const alive = clients.filter((client) => client.ended === 'no');
 	t.ok(alive.length > 0 && alive.length < 40, `${alive.length} of 40 sessions were on the other worker`);
+	t.equal(fields.sessionsLost, 40 - alive.length, 'what leaves no records is counted');
 	await replaced;
 	t.equal(app.workers.length, 2);
 	const again = Array.from({ length: 40 - alive.length }, () => new EchoClient(t, port()));
@@ -76,6 +78,23 @@ t.test('an address in use fails the start and leaves nothing behind', async (t) 
 		exitCode: 2,
 	});
 	t.strictSame(heard.events, []);
+});
+
+t.test('an address gives way to a wider one on its port, and back, whatever the engine and the workers', async (t) => {
+	const backend = await echoBackend(t, 'one');
+	for (const [engine, workers] of [
+		['node', 1],
+		['node', 2],
+		['auto', 1],
+		['auto', 2],
+	] as const) {
+		const { port, reload } = await startApp(t, config(backend.address, { engine, workers }));
+		const first = port();
+		for (const host of ['0.0.0.0', '127.0.0.1', '[::]', '127.0.0.1']) {
+			await reload(config(backend.address, { engine, workers }, { bind: `${host}:${first}` }));
+			t.equal(await new EchoClient(t, first).greeting(), 'one', `${engine}, ${workers}, ${host}`);
+		}
+	}
 });
 
 t.test('without SO_REUSEPORT there is one worker, and a log line that says so', async (t) => {

@@ -34,7 +34,7 @@ export class AddressBook {
 		const wanted = configuredBinds(config).map((entry) => ({ asked: entry, known: this.known(entry) }));
 		const unproven = wanted.filter(({ known }) => !this.holds(known.bind));
 		const proven = await proveFree(
-			unproven.map(({ known }): WantedBind => ({ ...known, shared: this.overlaps(known.bind) })),
+			unproven.map(({ known }): WantedBind => ({ ...known, shared: this.mayShare(known.bind, wanted) })),
 		);
 		const ports = new Map<string, number>();
 		const binds = wanted.map(({ asked, known }) => {
@@ -64,19 +64,29 @@ export class AddressBook {
 	}
 
 	private holds(bind: BindSnapshot): boolean {
-		return this.ours.binds.some(
-			({ bind: own }) => own.v6Only === bind.v6Only && formatTarget(own.target) === formatTarget(bind.target),
-		);
+		return this.ours.binds.some(({ bind: own }) => isSame(own, bind));
 	}
 
-	private overlaps({ target }: BindSnapshot): boolean {
+	/**
+	 * Whether an address of ours overlaps it and is no hindrance: one that goes away with this plan, or the wildcard of
+	 * the other family.
+	 */
+	private mayShare({ target }: BindSnapshot, wanted: readonly { readonly known: ConfiguredBind }[]): boolean {
 		if (target.type !== 'tcp' || target.port === 0) return false;
-		return this.ours.binds.some(
+		const overlapping = this.ours.binds.filter(
 			({ bind: { target: own } }) =>
 				own.type === 'tcp' && own.port === target.port && (isWildcard(own.host) || isWildcard(target.host)),
 		);
+		const staying = overlapping.filter(({ bind }) => wanted.some(({ known }) => isSame(known.bind, bind)));
+		const hindered = staying.some(({ bind }) => !(isWildcard(target.host) && isWildcardBind(bind)));
+		return overlapping.length > 0 && !hindered;
 	}
 }
+
+const isSame = (a: BindSnapshot, b: BindSnapshot): boolean =>
+	a.v6Only === b.v6Only && formatTarget(a.target) === formatTarget(b.target);
+
+const isWildcardBind = ({ target }: BindSnapshot): boolean => target.type === 'tcp' && isWildcard(target.host);
 
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
 

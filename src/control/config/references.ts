@@ -1,15 +1,11 @@
-import { resolve } from 'node:path';
-import { formatTarget, type SocketTarget } from '../../core/address.ts';
-import { parseAddress } from './address.ts';
+import { formatTarget } from '../../core/address.ts';
+import { absoluteTarget, checkBinds, checkUnixPath } from './bind-references.ts';
 import { REGION_NAME_PATTERN } from './fields.ts';
 import { parseDuration } from './units.ts';
 import { quote, unknown } from './wording.ts';
 import type { Finding } from './yaml-document.ts';
 
 type Path = readonly PropertyKey[];
-
-/** Bytes of `sun_path` that a path may fill, unix(7). */
-const MAX_UNIX_PATH_BYTES = 107;
 
 /**
  * Faults between keys: names used twice, names that nothing has, addresses used twice. Works on what was written,
@@ -130,45 +126,6 @@ function checkBackoff(retries: Readonly<Record<string, unknown>>, at: Path): Fin
 	if (!backoff.ok || !most.ok || backoff.value <= most.value) return [];
 	const key = retries.backoff === undefined ? 'maxBackoff' : 'backoff';
 	return [{ path: [...at, key], message: 'backoff must not be longer than maxBackoff (2s when left out)' }];
-}
-
-/** No two binds may be one address; port 0 is a different port each time, but not twice in one listener. */
-function checkBinds(listeners: readonly Readonly<Record<string, unknown>>[], folder: string): Finding[] {
-	const owners = new Map<string, string>();
-	return listeners.flatMap((listener, i) =>
-		bindEntries(listener.bind, ['listeners', i, 'bind']).flatMap(({ value, path }) => {
-			const target = absoluteTarget(value, folder);
-			if (target === null) return [];
-			const address = formatTarget(target);
-			const key = target.type === 'tcp' && target.port === 0 ? `${i} ${address}` : address;
-			const owner = owners.get(key);
-			if (owner !== undefined) return [{ path, message: `${address} is already bound by ${owner}` }];
-			owners.set(key, formatOwner(listener.name, i));
-			return checkUnixPath(target, path);
-		}),
-	);
-}
-
-const formatOwner = (name: unknown, index: number): string => `listener ${text(name) ?? index + 1}`;
-
-function bindEntries(bind: unknown, at: Path): { value: unknown; path: Path }[] {
-	if (!Array.isArray(bind)) return [{ value: bind, path: at }];
-	return bind.map((value: unknown, i) => ({ value, path: [...at, i] }));
-}
-
-function checkUnixPath(target: SocketTarget | null, path: Path): Finding[] {
-	if (target === null || target.type !== 'unix') return [];
-	const bytes = Buffer.byteLength(target.path);
-	if (bytes <= MAX_UNIX_PATH_BYTES) return [];
-	return [{ path, message: `the path has ${bytes} bytes, a unix socket's at most ${MAX_UNIX_PATH_BYTES}` }];
-}
-
-/** Null for what is no address; that is the schema's to say. */
-function absoluteTarget(value: unknown, folder: string): SocketTarget | null {
-	const result = parseAddress(text(value) ?? '');
-	if (!result.ok) return null;
-	const target = result.value;
-	return target.type === 'unix' ? { ...target, path: resolve(folder, target.path) } : target;
 }
 
 /** Every text after the first of its kind. */

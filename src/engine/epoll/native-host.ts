@@ -105,7 +105,8 @@ export class EpollHost implements NativeHost {
 	#ensure({ key, bind, listener }: WantedBind, worker: number, snapshot: Snapshot): string | null {
 		const owned = this.#owned.get(key) ?? { bind, fds: new Map<number, number>() };
 		if (owned.fds.has(worker)) return null;
-		const fd = openListeningSocket(this.#libc, bind, this.#workers > 1, this.#backlog);
+		// A single worker too: an address may give way to one that overlaps it, and both are open for a moment.
+		const fd = openListeningSocket(this.#libc, bind, true, this.#backlog);
 		if (fd < 0) return bindFailure(snapshot.listeners[listener]?.name ?? '', bind, errnoName(fd));
 		owned.fds.set(worker, fd);
 		this.#owned.set(key, owned);

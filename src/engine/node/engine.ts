@@ -91,11 +91,11 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	}
 
 	#openListener({ key, bind, listener }: WantedBind): NodeListener {
-		const reusePort = this.#reusePort && this.#options.workers > 1;
 		const opened = new NodeListener({
 			bind,
 			listener,
-			reusePort,
+			// A single worker too: an address may give way to one that overlaps it, and both are open for a moment.
+			reusePort: this.#reusePort,
 			backlog: this.#backlog,
 			onClient: (from, socket) => this.#accept(from, socket),
 		});

@@ -205,8 +205,8 @@ t.test('[::] leaves IPv4 alone only where 0.0.0.0 has the same port', async (t) 
 	const config = parseConfigObject({
 		...good,
 		listeners: [
-			{ name: 'six', bind: ['[::]:7000', '[::]:7001', '[::]:0', '[::1]:7000'], routes },
-			{ name: 'four', bind: ['0.0.0.0:7000', '127.0.0.1:7001', '0.0.0.0:0'], routes },
+			{ name: 'six', bind: ['[::]:7000', '[::]:7001', '[::]:0', '[::1]:7002'], routes },
+			{ name: 'four', bind: ['0.0.0.0:7000', '127.0.0.1:7003', '0.0.0.0:0'], routes },
 		],
 	});
 	t.same(
