@@ -1,14 +1,22 @@
-import { closest } from 'fastest-levenshtein';
+import { closest, distance } from 'fastest-levenshtein';
 
 /** Texts of a hostile file are shown shortened and on one line. */
 export function quote(text: string): string {
 	return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }
 
-/** `unknown key "x": the nearest known key is "y"`, or the same of pools, regions and values. */
+/** Part of the longer text that may differ for two to be near each other: more is no slip of the pen. */
+const NEAR = 0.5;
+
+/**
+ * `unknown key "tsl": the nearest known key is "tls"`, or the same of pools, regions and values. When none is near,
+ * none is named.
+ */
 export function unknown(what: string, text: string, known: readonly string[]): string {
 	const shown = `unknown ${what} ${quote(text)}`;
-	return known.length === 0 ? shown : `${shown}: the nearest known ${what} is ${quote(closest(text, known))}`;
+	const nearest = known.length === 0 ? null : closest(text, known);
+	if (nearest === null || distance(text, nearest) > NEAR * Math.max(text.length, nearest.length)) return shown;
+	return `${shown}: the nearest known ${what} is ${quote(nearest)}`;
 }
 
 /** What to say of a value that is not even of the right kind. `expected` is a noun, such as `a list`. */
