@@ -1,5 +1,5 @@
 import type { Rng } from '../core/ports.ts';
-import type { ProbeRequest, ProbeResult, Prober } from './probes.ts';
+import type { Lane, ProbeRequest, ProbeResult, Prober } from './probes.ts';
 
 /** Part of the interval by which each wait is made longer or shorter, so that probes drift apart. */
 export const JITTER = 0.1;
@@ -14,7 +14,7 @@ export interface ScheduleParts {
 	readonly rng: Rng;
 }
 
-export interface ProbeSettings extends ProbeRequest {
+export interface ProbeSettings extends Omit<ProbeRequest, 'lane'> {
 	readonly intervalMs: number;
 }
 
@@ -23,6 +23,7 @@ export class ProbeSchedule {
 	private readonly parts: ScheduleParts;
 	private readonly heard: (result: ProbeResult) => void;
 	private settings: ProbeSettings;
+	private lane: Lane = 'new';
 	private cancel: () => void = () => {};
 	/** When the next one begins; null while one runs. */
 	private dueMs: number | null = null;
@@ -58,7 +59,8 @@ export class ProbeSchedule {
 	private run(): void {
 		const startMs = this.parts.nowMs();
 		this.dueMs = null;
-		this.cancel = this.parts.probe(this.settings, (result) => {
+		this.cancel = this.parts.probe({ ...this.settings, lane: this.lane }, (result) => {
+			if (result.type !== 'none') this.lane = result.type === 'good' ? 'good' : 'suspect';
 			this.wait(this.jittered() - (this.parts.nowMs() - startMs));
 			this.heard(result);
 		});

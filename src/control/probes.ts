@@ -10,7 +10,14 @@ export type ProbeResult =
 	/** We could not even try (no descriptor, no local port): it says nothing of the backend. */
 	| { readonly type: 'none'; readonly reason: string };
 
+/**
+ * What is known of the backend: its last probe was good, it was never probed, its last probe was not good. Those that
+ * do not answer hold their socket for the whole timeout, so many of them must not keep the others waiting.
+ */
+export type Lane = 'good' | 'new' | 'suspect';
+
 export interface ProbeRequest {
+	readonly lane: Lane;
 	readonly target: SocketTarget;
 	/** Local address of the connection; null lets the kernel choose. */
 	readonly sourceAddress: string | null;
@@ -22,14 +29,21 @@ export type Prober = (request: ProbeRequest, done: (result: ProbeResult) => void
 
 /** Sockets that probes may have open at once; what is more waits for its turn. Part of the descriptors kept in reserve. */
 const MAX_OPEN = 100;
+/** Lanes by precedence, each with the part of the sockets that it and those behind it may have together. */
+const LANES: readonly (readonly [lane: Lane, share: number])[] = [
+	['good', 1],
+	['new', 0.75],
+	['suspect', 0.5],
+];
+
 /** How long a backend may take to answer our FIN with its own. */
 const LINGER_MS = 1_000;
 
 /** Probes by connecting: who accepts is good. All probes of a process go through one of these, which bounds its sockets. */
 export class TcpProbes {
 	private readonly maxOpen: number;
-	private readonly open = new Set<Socket>();
-	private readonly waiting = new Set<() => void>();
+	private readonly open = new Map<Socket, Lane>();
+	private readonly waiting = new Map<Lane, Set<() => void>>(LANES.map(([lane]) => [lane, new Set()]));
 
 	constructor(maxOpen = MAX_OPEN) {
 		this.maxOpen = maxOpen;
@@ -41,26 +55,48 @@ export class TcpProbes {
 	}
 
 	readonly probe: Prober = (request, done) => {
+		const waiting = this.waiting.get(request.lane);
 		let cancel = (): void => {};
 		const begin = (): void => {
 			cancel = this.begin(request, done);
 		};
-		if (this.open.size < this.maxOpen) begin();
-		else this.waiting.add(begin);
+		if (this.hasRoom(request.lane)) begin();
+		else waiting?.add(begin);
 		return () => {
-			this.waiting.delete(begin);
+			waiting?.delete(begin);
 			cancel();
 		};
 	};
 
 	/** Closes whatever is open. */
 	close(): void {
-		this.waiting.clear();
-		for (const socket of this.open) socket.destroy();
+		for (const waiting of this.waiting.values()) waiting.clear();
+		for (const socket of this.open.keys()) socket.destroy();
+	}
+
+	private hasRoom(lane: Lane): boolean {
+		let used = 0;
+		for (const [candidate, share] of LANES.toReversed()) {
+			for (const taken of this.open.values()) if (taken === candidate) used += 1;
+			if (candidate === lane) return used < Math.ceil(this.maxOpen * share) && this.open.size < this.maxOpen;
+		}
+		return false;
+	}
+
+	/** Those that waited longest in the first lane that has both somebody and room. */
+	private beginNext(): void {
+		for (const [lane] of LANES) {
+			const waiting = this.waiting.get(lane) ?? [];
+			for (const begin of waiting) {
+				if (!this.hasRoom(lane)) break;
+				this.waiting.get(lane)?.delete(begin);
+				begin();
+			}
+		}
 	}
 
 	private begin(request: ProbeRequest, done: (result: ProbeResult) => void): () => void {
-		const { target, sourceAddress, timeoutMs } = request;
+		const { target, sourceAddress, timeoutMs, lane } = request;
 		let told = false;
 		const tell = (result: ProbeResult): void => {
 			if (told) return;
@@ -69,7 +105,7 @@ export class TcpProbes {
 			done(result);
 		};
 		const socket = openSocket(target, sourceAddress);
-		if (!(socket instanceof Error)) this.keep(socket, tell);
+		if (!(socket instanceof Error)) this.keep(socket, lane, tell);
 		else setImmediate(() => tell(failureOf(socket)));
 		const late = setTimeout(() => {
 			tell({ type: 'bad', reason: `no answer to connect within ${timeoutMs} ms` });
@@ -83,8 +119,8 @@ export class TcpProbes {
 		};
 	}
 
-	private keep(socket: Socket, tell: (result: ProbeResult) => void): void {
-		this.open.add(socket);
+	private keep(socket: Socket, lane: Lane, tell: (result: ProbeResult) => void): void {
+		this.open.set(socket, lane);
 		socket.unref();
 		socket.once('connect', () => {
 			tell({ type: 'good' });
@@ -93,10 +129,7 @@ export class TcpProbes {
 		socket.on('error', (error) => tell(failureOf(error)));
 		socket.once('close', () => {
 			this.open.delete(socket);
-			const [next] = this.waiting;
-			if (next === undefined) return;
-			this.waiting.delete(next);
-			next();
+			this.beginNext();
 		});
 	}
 }

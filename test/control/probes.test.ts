@@ -14,6 +14,7 @@ const target = (address: string): SocketTarget => {
 };
 
 const request = (address: string, more: Partial<ProbeRequest> = {}): ProbeRequest => ({
+	lane: 'good',
 	target: target(address),
 	sourceAddress: null,
 	timeoutMs: 2_000,
@@ -116,6 +117,32 @@ t.test('no more sockets than allowed are open; the rest waits for its turn', asy
 	}
 	await Promise.all(all);
 	t.ok(results.every((result) => result.type === 'good'));
+});
+
+t.test('hundreds that do not answer keep nobody waiting who does', async (t) => {
+	const { probes, run } = prober(t, 8);
+	const hole = await startBlackhole(t);
+	for (const lane of ['suspect', 'new'] as const) {
+		for (let i = 0; i < 300; i++) probes.probe(request(hole, { lane, timeoutMs: 60_000 }), () => {});
+	}
+	t.equal(probes.sockets, 6, 'a quarter is left');
+	const backend = await startBackend(t, { onClient: (socket) => socket.end() });
+	for (let i = 0; i < 20; i++) t.strictSame(await run(backend.address), { type: 'good' });
+});
+
+t.test('a new backend goes before those that failed, one known good before both', async (t) => {
+	const { probes } = prober(t, 1);
+	const backend = await startBackend(t, { onClient: (socket) => socket.end() });
+	const order: string[] = [];
+	const probe = (lane: ProbeRequest['lane']): Promise<void> =>
+		new Promise((resolve) => {
+			probes.probe(request(backend.address, { lane }), () => {
+				order.push(lane);
+				resolve();
+			});
+		});
+	await Promise.all([probe('suspect'), probe('suspect'), probe('new'), probe('good')]);
+	t.strictSame(order, ['suspect', 'good', 'new', 'suspect']);
 });
 
 t.test('a cancelled probe tells nothing and closes, whether it runs or waits', async (t) => {

@@ -16,7 +16,12 @@ const active = z
 					.meta(about('From one probe of a backend to its next; each 10 % longer or shorter by chance.', '2s')),
 				timeout: duration({ atLeast: 1, atMost: 600_000 })
 					.prefault('2s')
-					.meta(about('How long a probe may take before it counts as failed.', '1s')),
+					.meta(
+						about(
+							'How long a probe may take before it counts as failed; when that is longer than `interval`, the next one follows at once.',
+							'1s',
+						),
+					),
 				rise: count(1, 1_000)
 					.default(2)
 					.meta(about('Good probes in a row that turn a backend up. The very first result decides alone.', 3)),
