@@ -102,9 +102,12 @@ export class Lane implements DeadlineEntry {
 	#pass(chunk: Buffer, nowNs: number): Buffer | null {
 		const { socket } = this.to;
 		for (let rest = chunk; ; ) {
-			// Nobody is there to take it.
-			const lost = socket.writableEnded || socket.destroyed;
-			const allowed = lost ? rest.length : this.#gate.ask(rest.length, nowNs);
+			// Nobody is there to take it: it is thrown away, and has not passed.
+			if (socket.writableEnded || socket.destroyed) {
+				if (this.#waiting) this.#letGo(nowNs);
+				return null;
+			}
+			const allowed = this.#gate.ask(rest.length, nowNs);
 			if (allowed === 0) {
 				this.#wait(nowNs);
 				return rest;
@@ -112,7 +115,7 @@ export class Lane implements DeadlineEntry {
 			if (this.#waiting) this.#letGo(nowNs);
 			const part = allowed === rest.length ? rest : rest.subarray(0, allowed);
 			this.#owner.meter.count(this.direction, part.length, nowNs);
-			if (!lost && !socket.write(part)) this.#full = true;
+			if (!socket.write(part)) this.#full = true;
 			if (part === rest) return null;
 			rest = rest.subarray(allowed);
 			if (this.#full) return rest;
