@@ -34,6 +34,8 @@ export class WorkerQueues implements Queues {
 	private readonly waiters = new Map<number, Map<number, Waiter>>();
 	/** Could not leave because the queue was stuck. */
 	private leavers: Waiter[] = [];
+	/** Lost their turn to a backend that nobody here knows, and found the queue full or stuck since. */
+	private homeless: Waiter[] = [];
 
 	/** `wake` has a worker, maybe this one, call `lookAfter` soon. */
 	constructor(board: WorkerBoard, wake: (worker: number) => void) {
@@ -72,13 +74,14 @@ export class WorkerQueues implements Queues {
 		if (granted !== null) return granted;
 		// No snapshot of this worker names that backend yet, or any more.
 		this.giveBack(slot, nowNs);
-		this.joinAgain(waiter);
+		if (!this.joinAgain(waiter, nowNs)) this.homeless.push(waiter);
 		return null;
 	}
 
 	leave(ticket: Ticket, nowNs: number): void {
 		const waiter = ticket as Waiter;
 		this.remove(waiter);
+		this.homeless = this.homeless.filter((other) => other !== waiter);
 		if (!this.tryLeave(waiter, nowNs)) this.leavers.push(waiter);
 	}
 
@@ -92,11 +95,12 @@ export class WorkerQueues implements Queues {
 		if (queue !== undefined && served !== undefined) grantFreePlaces(served.pool, queue, this.granter, nowNs);
 	}
 
-	/** Tells every session whose turn it is. True: call again in a few milliseconds, a queue was stuck. */
+	/** Tells every session whose turn it is. True: call again in a few milliseconds, a queue was stuck or had no room. */
 	lookAfter(tell: (session: object) => void, nowNs: number): boolean {
 		this.leavers = this.leavers.filter((waiter) => !this.tryLeave(waiter, nowNs));
+		this.homeless = this.homeless.filter((waiter) => !this.joinAgain(waiter, nowNs));
 		for (const waiter of this.granted()) tell(waiter.session);
-		return this.leavers.length > 0 || this.granted().length > 0;
+		return this.leavers.length > 0 || this.homeless.length > 0 || this.granted().length > 0;
 	}
 
 	private handOver(queue: PoolQueue, { pool, backends }: Served, slot: SlotRef, nowNs: number): boolean {
@@ -128,12 +132,14 @@ export class WorkerQueues implements Queues {
 		return true;
 	}
 
-	private joinAgain(waiter: Waiter): void {
+	private joinAgain(waiter: Waiter, nowNs: number): boolean {
 		const size = waiter.pool.queue?.size ?? 0;
 		const ticket = waiter.queue.enqueue(this.board.worker, size);
-		if (ticket === null) return;
+		if (ticket === null) return false;
 		waiter.ticket = ticket;
 		this.add(waiter);
+		this.grantFree(waiter, nowNs);
+		return true;
 	}
 
 	private grantFree({ queue, number, pool }: Waiter, nowNs: number): void {

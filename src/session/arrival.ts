@@ -90,7 +90,7 @@ export class Arrival {
 		if (journal.lastFailure !== null) return this.connectFailed();
 		const { verdict } = result.refused;
 		const outcome = verdict === 'full' ? 'pool-full' : 'pool-down';
-		return { to: 'end', outcome, detail: refusalDetail(result.refused), manner: 'fin' };
+		return { to: 'end', outcome, detail: refusalDetail(result.refused, world.live), manner: 'fin' };
 	}
 
 	/** The place that was granted while it waited, if there is one. */

@@ -1,4 +1,4 @@
-import type { Granted } from '../core/desk.ts';
+import type { Granted, LiveState } from '../core/desk.ts';
 import type { PoolSnapshot, RouteSnapshot } from '../core/snapshot.ts';
 import { isPlacement, type NoPlace, type PlaceRequest, takePlacement } from '../policy/place.ts';
 import type { World } from '../policy/world.ts';
@@ -31,7 +31,13 @@ export function takeOrQueue(
 }
 
 /** What the record says of a client that found neither a place nor room to wait. */
-export function refusalDetail({ pool, queue }: NoPlace): string | null {
-	if (queue?.queue) return `pool ${queue.name}: its queue of ${queue.queue.size} is full`;
+export function refusalDetail({ pool, queue }: NoPlace, live: Pick<LiveState, 'waiting'>): string | null {
+	if (queue?.queue) {
+		const { number, size } = queue.queue;
+		const waiting = live.waiting(number);
+		// Its lock is another thread's, which was stopped or has died.
+		if (waiting < size) return `pool ${queue.name}: its queue could not be joined, ${waiting} of ${size} wait`;
+		return `pool ${queue.name}: its queue of ${size} is full`;
+	}
 	return pool === null ? null : `pool ${pool.name}`;
 }

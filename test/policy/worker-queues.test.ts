@@ -98,6 +98,44 @@ t.test('while its worker does not know it either, the session waits on and the p
 	t.equal(session.claim(0)?.backend.name, 'added');
 });
 
+t.test('a session that lost its turn and finds the queue full joins it again when there is room', async (t) => {
+	const house = new QueueHouse([{ maxConnections: 1 }]);
+	inside(house);
+	const session = queued(house);
+	const others = [queued(house, 1), queued(house, 1)];
+	const added = house.build([[{ maxConnections: 1 }, { name: 'added', maxConnections: 1 }]]);
+	house.apply(added, false);
+	house.keeper.tick(0);
+	const late = queued(house, 1);
+	t.equal(session.claim(0), null, 'granted what its worker does not know');
+	t.equal(house.queue().waiting, 3, 'and somebody else has its place in the queue');
+	const look = (): boolean => at(house.workers, 0).lookAfter(() => {}, 0);
+	t.equal(look(), true, 'look again');
+	for (const other of [...others, late]) other.leaveQueue(0);
+	t.equal(look(), false);
+	t.equal(house.queue().waiting, 1);
+	house.apply(added);
+	house.keeper.tick(0);
+	t.equal(session.claim(0)?.backend.name, 'added');
+});
+
+t.test('a session that leaves while it has no turn is forgotten', async (t) => {
+	const house = new QueueHouse([{ maxConnections: 1 }]);
+	inside(house);
+	const session = queued(house);
+	house.apply(house.build([[{ maxConnections: 1 }, { name: 'added', maxConnections: 1 }]]), false);
+	house.keeper.tick(0);
+	const others = [queued(house, 1), queued(house, 1), queued(house, 1)];
+	t.equal(session.claim(0), null);
+	session.leaveQueue(0);
+	for (const other of others) other.leaveQueue(0);
+	t.equal(
+		at(house.workers, 0).lookAfter(() => {}, 0),
+		false,
+	);
+	t.equal(house.queue().waiting, 0);
+});
+
 t.test('a session that leaves a queue that is stuck leaves it later', async (t) => {
 	const house = new QueueHouse([{ maxConnections: 1 }]);
 	const holder = inside(house);

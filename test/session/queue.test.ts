@@ -2,6 +2,7 @@ import t from 'tap';
 import type { SessionEvent } from '../../src/core/session-io.ts';
 import type { BackendSnapshot, PoolQueueSnapshot } from '../../src/core/snapshot.ts';
 import { at } from '../../src/policy/world.ts';
+import { FakeDesk } from '../support/fake-desk.ts';
 import { SessionBench } from '../support/session-bench.ts';
 import { type PoolSpec, snapshotOf } from '../support/snapshots.ts';
 
@@ -196,4 +197,17 @@ t.test('in which queue a session waits', async (t) => {
 		for (const number of [0, 1])
 			t.equal(bench.board.waiting(number), number === waits ? 1 : 0, `${name}: queue ${number}`);
 	}
+});
+
+t.test('a queue that has room and cannot be joined is not called full', async (t) => {
+	const { bench } = crowded([{ queue: queue() }]);
+	class Locked extends FakeDesk {
+		override enqueue(): boolean {
+			return false;
+		}
+	}
+	Object.assign(bench.context, { host: { ...bench.context.host, openDesk: () => new Locked(bench.board) } });
+	t.same(bench.open().send(ACCEPTED), ['close fin']);
+	const detail = 'pool pool0: its queue could not be joined, 0 of 2 wait';
+	t.match(bench.records, [{ outcome: 'pool-full', detail }]);
 });
