@@ -242,7 +242,11 @@ export class Fleet {
 
 	/** Gives back what a dead worker held. */
 	private async bury(worker: number, reason: string): Promise<void> {
-		if (this.phase !== 'ending') this.options.log.error('worker died', { worker, reason });
+		if (this.phase !== 'ending') {
+			// They leave no records; among them those that had theirs and waited for a socket to close.
+			const sessionsLost = this.snapshot === null ? 0 : this.scoreboard.activeOf(worker, this.snapshot.process.slot);
+			this.options.log.error('worker died', { worker, reason, sessionsLost });
+		}
 		if (this.phase === 'starting') {
 			const text = `worker ${worker} could not start: ${reason}`;
 			this.broken.reject(new SluiceError('worker-failed', text, { exitCode: EXIT.internal }));

@@ -18,6 +18,7 @@ import {
 	pageOf,
 	QUEUE,
 	RATES,
+	SHARES,
 	slotBase,
 	TOTAL_INDEX,
 	TOTALS,
@@ -26,6 +27,7 @@ import {
 	TURN,
 	totalsBase,
 } from './layout.ts';
+import { heldBy } from './ledger.ts';
 import { MAIN_THREAD, PoolQueue } from './pool-queue.ts';
 import { lookAtRates } from './rate.ts';
 
@@ -86,6 +88,11 @@ export class Scoreboard implements LiveState {
 
 	active(slot: SlotRef): number {
 		return this.#word(slot, ACTIVE);
+	}
+
+	/** How many of a place's connections are this worker's. */
+	activeOf(worker: number, slot: SlotRef): number {
+		return heldBy(this.#word(slot, SHARES + worker));
 	}
 
 	hasRoom(place: Limited, nowNs: number): boolean {
