@@ -3,7 +3,7 @@
  * with one JSON line on standard output that tells, after a garbage collection on every thread, what the
  * shared scoreboard holds. The product knows nothing of it: a worker's `workerData` names the shared memory.
  */
-import { BroadcastChannel, isMainThread, workerData } from 'node:worker_threads';
+import { BroadcastChannel, isMainThread, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { WorkerStart } from '../../src/core/messages.ts';
 import { SLOTS_PER_PAGE, TOTAL_INDEX, totalsBase } from '../../src/shared/layout.ts';
 import { Repair } from '../../src/shared/repair.ts';
@@ -46,15 +46,31 @@ function answerSignals(): void {
 	};
 }
 
-function answerQuestions({ workers, memory }: WorkerStart): void {
+function answerQuestions({ workers, memory, native }: WorkerStart): void {
 	const scoreboard = new Scoreboard(memory);
 	const repair = new Repair(scoreboard);
-	channel.onmessage = (event) => {
-		const { ask } = (event as unknown as { data: Partial<Question> }).data;
+	const hear = ({ ask }: Partial<Question>): void => {
 		// Everyone on the channel hears the other workers' answers, too.
 		if (ask === undefined) return;
 		const look = { zero: repair.isZero(), faults: repair.audit(), sessions: sessionsBySlot(scoreboard, workers) };
 		channel.postMessage({ turn: ask, workers, usedBytes: usedHere(), look } satisfies Answer);
+	};
+	if (native === null) channel.onmessage = (event) => hear((event as unknown as { data: Partial<Question> }).data);
+	else listenAtTheClock(hear);
+}
+
+/** A native engine's loop hears no events of Node's, but reads the clock at every turn. */
+function listenAtTheClock(hear: (question: Partial<Question>) => void): void {
+	const now = performance.now.bind(performance);
+	let lookedMs = 0;
+	performance.now = () => {
+		const ms = now();
+		if (ms - lookedMs < 20) return ms;
+		lookedMs = ms;
+		for (let got = receiveMessageOnPort(channel); got !== undefined; got = receiveMessageOnPort(channel)) {
+			hear(got.message as Partial<Question>);
+		}
+		return ms;
 	};
 }
 

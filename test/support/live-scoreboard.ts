@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ConfigInput } from '../../src/control/config/schema.ts';
 import { configFile, type LogLine, SluiceProcess } from './sluice-process.ts';
@@ -45,9 +45,10 @@ export class LiveSluice {
 		return this.run.port(listener);
 	}
 
-	/** Open descriptors now. */
+	/** Open descriptors now, but for pipes: an engine keeps those for the next bulky relay, within a budget. */
 	get descriptors(): number {
-		return readdirSync(`/proc/${this.run.child.pid}/fd`).length;
+		const folder = `/proc/${this.run.child.pid}/fd`;
+		return readdirSync(folder).filter((fd) => !targetOf(`${folder}/${fd}`).startsWith('pipe:')).length;
 	}
 
 	/** One after the other: signals of one kind that are under way at once become one. */
@@ -86,5 +87,14 @@ export class LiveSluice {
 		const { code, stderr } = await this.run.finished;
 		if (code !== 0 || stderr !== '') throw new Error(`sluice ended with ${code}: ${stderr}`);
 		return this.run.lines.filter((line) => line.msg === 'session');
+	}
+}
+
+/** What a descriptor stands for; empty when it was closed meanwhile. */
+function targetOf(link: string): string {
+	try {
+		return readlinkSync(link);
+	} catch {
+		return '';
 	}
 }
