@@ -75,11 +75,13 @@ t.test('SIGTERM lets a session go on for the drain time, and takes no new ones',
 	await run.line('stopping');
 	await untilRefused(port);
 	await client.echo('still here');
+	const peer = `127.0.0.1:${client.socket.localPort}`;
 	client.close();
 	t.match(await run.finished, { code: 0 });
 	t.match(
-		run.lines.find((line) => line.msg === 'session'),
+		run.lines.find((line) => line.msg === 'session' && line.peer === peer),
 		{ outcome: 'completed' },
+		'whatever became of those who looked whether it still accepts',
 	);
 });
 
