@@ -18,7 +18,6 @@ export const FLOORS: Readonly<Record<string, readonly string[]>> = {
 	session: ['core', 'wire', 'policy', 'shared'],
 	engine: ['core', 'wire', 'shared', 'session'],
 	control: ['core', 'wire', 'policy', 'shared'],
-	// The roots: the main thread, the worker thread, and the clock and random numbers they lend out.
 	app: COMPOSITION,
 	cli: ['app', 'control', 'policy', 'core'],
 };
@@ -28,6 +27,11 @@ export const PURE: ReadonlySet<string> = new Set(['core', 'wire', 'shared', 'pol
 /** The only libraries that pure parts may use. */
 const PURE_LIBRARIES: Readonly<Record<string, readonly string[]>> = { policy: ['ipaddr.js'] };
 
+/**
+ * Files beside the folders: only what puts both planes together may see both, so it stands on no floor of its own. The
+ * main thread (`app`) with its side of a native engine (`native`), the worker thread (`worker`) with what runs in it
+ * (`data-plane`), and the clock and the random numbers that both lend to the parts below, which may not ask for them.
+ */
 const ROOTS: Readonly<Record<string, string>> = {
 	'src/app.ts': 'app',
 	'src/worker.ts': 'app',
