@@ -1,5 +1,5 @@
 import type { Config } from './control/config/schema.ts';
-import { nofileLimit } from './control/descriptors.ts';
+import { capFault, nofileLimit } from './control/descriptors.ts';
 import type { Log } from './control/log.ts';
 import { EXIT, SluiceError } from './core/errors.ts';
 import type { NativeHost } from './core/ports.ts';
@@ -33,6 +33,12 @@ export function openNativeHost(engine: 'auto' | 'epoll' | 'node', workers: numbe
 	throw new SluiceError('no-epoll', `engine: epoll does not work here: ${tested.reason}`, {
 		exitCode: EXIT.cannotStart,
 	});
+}
+
+/** Tells of a configured cap that the descriptors of this process do not allow. */
+export function warnOfCap(log: Log, { limits }: Config, native: NativeHost | null): void {
+	const reason = capFault(limits.maxConnections, nofileLimit(), native?.pipes ?? 0);
+	if (reason !== null) log.warn('too few open files', { reason });
 }
 
 /** @throws SluiceError where clients shall wait in the kernel's queue: Node's runtime accepts by itself. */

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { loadConfigFile } from '../control/config/load.ts';
 import { summarize } from '../control/config/summarize.ts';
+import { capFault, nofileLimit } from '../control/descriptors.ts';
 import { readGeoSource } from '../control/geo/source.ts';
+import { pipeBudget } from '../native.ts';
 import type { CommandContext } from './terminal.ts';
 
 export function addCheck(program: Command, { terminal }: CommandContext): void {
@@ -18,6 +20,9 @@ export function addCheck(program: Command, { terminal }: CommandContext): void {
 		.action(async ({ config: file }: { config: string }) => {
 			const config = loadConfigFile(file);
 			await readGeoSource(config);
+			const nofile = nofileLimit();
+			const fault = capFault(config.limits.maxConnections, nofile, config.engine === 'node' ? 0 : pipeBudget(nofile));
+			if (fault !== null) terminal.err(`warning: ${fault}`);
 			terminal.out(`ok: ${summarize(config)}`);
 		});
 }

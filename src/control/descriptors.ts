@@ -28,3 +28,11 @@ export function defaultMaxConnections(nofile: number, pipes: number): number {
 	const places = Math.floor((nofile - RESERVE) / PER_SESSION) - pipes;
 	return Math.min(Math.max(places, 1), 2 ** 30);
 }
+
+/** What to tell of a configured cap that the descriptor limit does not allow, or null when it does. */
+export function capFault(cap: number | undefined, nofile: number, pipes: number): string | null {
+	const most = defaultMaxConnections(nofile, pipes);
+	if (cap === undefined || cap <= most) return null;
+	const needed = (cap + pipes) * PER_SESSION + RESERVE;
+	return `limits.maxConnections: ${cap} sessions need ${needed} open files, the limit (ulimit -n) is ${nofile}: ${most} fit`;
+}

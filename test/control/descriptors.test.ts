@@ -1,5 +1,5 @@
 import t from 'tap';
-import { defaultMaxConnections, nofileLimit, parseNofile } from '../../src/control/descriptors.ts';
+import { capFault, defaultMaxConnections, nofileLimit, parseNofile } from '../../src/control/descriptors.ts';
 
 t.test('the soft limit is read from the table of the kernel', (t) => {
 	const table = (soft: string): string =>
@@ -26,4 +26,15 @@ t.test('two descriptors for each session, after a reserve', (t) => {
 	}
 	t.equal(defaultMaxConnections(1024, 64), 320, 'and for each pipe');
 	t.end();
+});
+
+t.test('a cap that needs more than there is names both numbers', async (t) => {
+	t.equal(capFault(undefined, 1_024, 0), null);
+	t.equal(capFault(384, 1_024, 0), null);
+	t.equal(
+		capFault(385, 1_024, 0),
+		'limits.maxConnections: 385 sessions need 1026 open files, the limit (ulimit -n) is 1024: 384 fit',
+	);
+	t.match(capFault(384, 1_024, 64), /384 sessions need 1152 open files, .* is 1024: 320 fit/);
+	t.equal(capFault(1_000_000, Number.POSITIVE_INFINITY, 128), null);
 });
