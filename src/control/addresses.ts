@@ -1,4 +1,5 @@
 import { formatTarget } from '../core/address.ts';
+import { isFailureOf } from '../core/bind-failure.ts';
 import type { BindSnapshot } from '../core/snapshot.ts';
 import { proveFree, type WantedBind } from './bind.ts';
 import { bindKey, type ConfiguredBind, configuredBinds } from './config/compile.ts';
@@ -23,7 +24,7 @@ export class AddressBook {
 	private ours: AddressPlan = { ports: new Map(), binds: [] };
 
 	get listening(): readonly ListeningAddress[] {
-		return this.ours.binds.map(({ listener, bind }) => ({ listener, address: formatTarget(bind.target) }));
+		return this.ours.binds.map(listeningAddress);
 	}
 
 	/**
@@ -48,11 +49,14 @@ export class AddressBook {
 		return { ports, binds };
 	}
 
-	/** The plan is in force; answers the addresses it adds. */
-	adopt(plan: AddressPlan): readonly ListeningAddress[] {
+	/** The plan is in force but for these `bindFailure` texts; answers the addresses it adds that are listened on. */
+	adopt(plan: AddressPlan, failures: readonly string[] = []): readonly ListeningAddress[] {
 		const before = new Set(this.listening.map((entry) => `${entry.listener} ${entry.address}`));
 		this.ours = plan;
-		return this.listening.filter((entry) => !before.has(`${entry.listener} ${entry.address}`));
+		const open = plan.binds.filter(
+			({ listener, bind }) => !failures.some((f) => isFailureOf(f, listener, bind.target)),
+		);
+		return open.map(listeningAddress).filter((entry) => !before.has(`${entry.listener} ${entry.address}`));
 	}
 
 	/** With the real port where port 0 was asked for and given before. */
@@ -82,6 +86,11 @@ export class AddressBook {
 		return overlapping.length > 0 && !hindered;
 	}
 }
+
+const listeningAddress = ({ listener, bind }: ConfiguredBind): ListeningAddress => ({
+	listener,
+	address: formatTarget(bind.target),
+});
 
 const isSame = (a: BindSnapshot, b: BindSnapshot): boolean =>
 	a.v6Only === b.v6Only && formatTarget(a.target) === formatTarget(b.target);

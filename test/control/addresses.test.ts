@@ -5,6 +5,7 @@ import { AddressBook } from '../../src/control/addresses.ts';
 import { bindKey } from '../../src/control/config/compile.ts';
 import { parseConfigObject } from '../../src/control/config/load.ts';
 import type { Config } from '../../src/control/config/schema.ts';
+import { bindFailure } from '../../src/core/bind-failure.ts';
 
 /** A configuration with these listeners. */
 const config = (binds: Record<string, string | string[]>): Config =>
@@ -60,4 +61,13 @@ t.test('a wildcard may join an address of ours on its port', async (t) => {
 		joined.binds.map(({ bind }) => bind.v6Only),
 		[true, false],
 	);
+});
+
+t.test('an address that failed to open is ours, and not told as listened on', async (t) => {
+	const book = new AddressBook();
+	const plan = await book.plan(config({ game: '127.0.0.1:0', chat: '127.0.0.2:0' }));
+	const [failed] = plan.binds;
+	if (failed === undefined) throw new Error('no bind');
+	t.match(book.adopt(plan, [bindFailure('game', failed.bind.target, 'EADDRINUSE')]), [{ listener: 'chat' }]);
+	t.equal(book.listening.length, 2);
 });
