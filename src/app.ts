@@ -3,28 +3,25 @@ import { extname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { monotonicClock } from './clock.ts';
 import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
-import { type CompileInput, compileSnapshot, hostNames } from './control/config/compile.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
 import type { Config } from './control/config/schema.ts';
-import { defaultMaxConnections, nofileLimit } from './control/descriptors.ts';
 import { Fleet } from './control/fleet.ts';
-import { countriesOf } from './control/geo/continents.ts';
-import { GeoKeeper } from './control/geo/keeper.ts';
 import type { MmdbFile } from './control/geo/mmdb-file.ts';
-import { databaseOf, type GeoSource } from './control/geo/source.ts';
+import type { GeoSource } from './control/geo/source.ts';
 import { HealthKeeper } from './control/health-keeper.ts';
-import type { Log } from './control/log.ts';
-import { Patience } from './control/patience.ts';
+import { type Log, tellRefused } from './control/log.ts';
+import { Patience, unlessCancelled } from './control/patience.ts';
 import { afterTimeout } from './control/probe-schedule.ts';
 import { TcpProbes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
-import { everyInterval, type Lookup, Resolver, systemLookup } from './control/resolve.ts';
+import { everyInterval, type Lookup, RELOAD_LOOKUPS_MS, START_LOOKUPS_MS, systemLookup } from './control/resolve.ts';
+import { SnapshotSources } from './control/snapshot-sources.ts';
+import { Turns } from './control/turns.ts';
 import { countWorkers } from './control/worker-count.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
 import type { Clock, NativeHost } from './core/ports.ts';
-import type { Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
-import { openNativeHost, refuseWaiting } from './native.ts';
+import { openNativeHost, refuseWaiting, warnOfCap } from './native.ts';
 import { seededRng } from './rng.ts';
 import { RingReader } from './shared/ring-reader.ts';
 
@@ -38,9 +35,9 @@ export interface AppOptions {
 	readonly reusePort?: boolean;
 	/** Size of each worker's record ring; a power of two. */
 	readonly ringBytes?: number;
+	/** Aborted before it has started: it never does, and leaves nothing behind. */
+	readonly cancel?: AbortSignal;
 }
-
-type Compile = (id: number, slots: CompileInput['slots']) => Snapshot;
 
 /** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
 const WORKER_URL = new URL(`./worker${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
@@ -63,8 +60,7 @@ export class App {
 	private readonly native: NativeHost | null;
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
-	private readonly resolver: Resolver;
-	private readonly geo: GeoKeeper;
+	private readonly sources: SnapshotSources;
 	private readonly probes = new TcpProbes();
 	private readonly health: HealthKeeper;
 	private readonly book = new AddressBook();
@@ -72,18 +68,22 @@ export class App {
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
 	private readonly patience = new Patience();
 	private readonly stopped = Promise.withResolvers<void>();
-	/** What is done one after the other: reloads, changed names, a changed database. */
-	private turns: Promise<unknown> = Promise.resolve();
+	/** What is done one after the other: the start, reloads, changed names, a changed database. */
+	private readonly turns = new Turns();
 	private refreshQueued = false;
 
 	/**
 	 * Starts serving; resolves when every worker listens on every address.
-	 * @throws SluiceError when an address cannot be bound or a worker cannot start; then nothing is left behind.
+	 * @throws SluiceError when an address cannot be bound, a worker cannot start or it is cancelled; then nothing is
+	 * left behind.
 	 */
 	static async start(config: Config, options: AppOptions): Promise<App> {
 		const app = new App(config, options, await countWorkers(config, options));
 		try {
-			await app.open();
+			await unlessCancelled(
+				app.turns.run(() => app.open()),
+				options.cancel,
+			);
 			return app;
 		} catch (error) {
 			await app.dispose();
@@ -107,7 +107,7 @@ export class App {
 			ringBytes: options.ringBytes,
 			onSnapshot: (snapshot) => this.health.apply(snapshot),
 			onInForce: () => this.health.settle(),
-			onSnapshotGone: (snapshot) => this.geo.gone(snapshot),
+			onSnapshotGone: (snapshot) => this.sources.gone(snapshot),
 			native: this.native,
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
@@ -115,16 +115,12 @@ export class App {
 			this.fleet.rings.map((ring) => new RingReader(ring)),
 			this.log,
 		);
-		this.resolver = new Resolver({
-			lookup: options.lookup ?? systemLookup,
-			every: everyInterval,
-			changed: () => this.refreshNames(),
-			failed: (host, reason) => this.log.warn('cannot look up a name', { host, reason }),
-		});
-		this.geo = new GeoKeeper({
+		this.sources = new SnapshotSources({
 			log: this.log,
-			every: everyInterval,
-			changed: (next) => this.replaceDatabase(next),
+			lookup: options.lookup ?? systemLookup,
+			namesChanged: () => this.refreshNames(),
+			databaseChanged: (next) => this.replaceDatabase(next),
+			pipes: this.native?.pipes ?? 0,
 		});
 		this.health = new HealthKeeper({
 			board: this.fleet.scoreboard,
@@ -161,18 +157,19 @@ export class App {
 	}
 
 	private async open(): Promise<void> {
-		const geo = await this.geo.prepare(this.config);
+		const geo = await this.sources.prepare(this.config, START_LOOKUPS_MS);
 		const plan = await this.book.plan(this.config);
-		await this.resolver.prepare(hostNames(this.config));
+		this.refuseWhenStopping();
 		this.pump.start();
-		const failures = await this.fleet.start(this.compiler(this.config, plan, geo));
+		const failures = await this.fleet.start(this.sources.maker(this.config, plan, geo));
 		if (failures.length > 0) {
 			throw new SluiceError('cannot-bind', failures.join('\n'), { exitCode: EXIT.cannotStart });
 		}
+		this.refuseWhenStopping();
 		this.phase = 'running';
-		this.geo.adopt(geo, this.fleet.snapshotId);
-		this.resolver.watch(hostNames(this.config));
-		this.tellListening(plan);
+		this.sources.adopt(this.config, geo, this.fleet.snapshotId);
+		warnOfCap(this.log, this.config, this.native);
+		this.tellListening(plan, []);
 	}
 
 	/**
@@ -181,11 +178,11 @@ export class App {
 	 * @throws SluiceError naming the keys that need a restart, or the addresses that cannot be bound.
 	 */
 	reload(load: () => Config): Promise<ConfigDiff> {
-		return this.inTurn(async () => {
+		return this.turns.run(async () => {
 			try {
 				return await this.replaceConfig(load());
 			} catch (error) {
-				for (const reason of errorText(error).split('\n')) this.log.error('reload refused', { reason });
+				tellRefused(this.log, error);
 				throw error;
 			}
 		});
@@ -199,8 +196,7 @@ export class App {
 		if (this.phase === 'stopping') return this.stopped.promise;
 		this.phase = 'stopping';
 		const { preStopMs = this.config.preStop, drainMs = this.config.drain } = times;
-		this.resolver.stop();
-		this.geo.stop();
+		this.sources.stop();
 		this.log.info('stopping', { preStopMs, drainMs });
 		await this.patience.wait(preStopMs);
 		const over = this.fleet.drain(this.clock.nowNs() + drainMs * NS_PER_MS);
@@ -222,45 +218,35 @@ export class App {
 			const keys = diff.restart.join(', ');
 			throw new SluiceError('restart-needed', `${keys}: a change needs a restart; nothing was changed`);
 		}
-		const geo = await this.geo.prepare(config);
 		if (this.native === null) refuseWaiting(config);
+		const geo = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
 		const plan = await this.book.plan(config);
-		await this.resolver.prepare(hostNames(config));
-		await this.publish(config, plan, geo);
+		const failures = await this.publish(config, plan, geo);
 		this.config = config;
-		this.geo.adopt(geo, this.fleet.snapshotId);
+		this.sources.adopt(config, geo, this.fleet.snapshotId);
 		this.log.setLevel(config.log.level);
-		this.resolver.watch(hostNames(config));
 		this.log.info('reloaded', { snapshot: this.fleet.snapshotId, summary: describeDiff(diff), ...diffFields(diff) });
-		this.tellListening(plan);
+		warnOfCap(this.log, config, this.native);
+		this.tellListening(plan, failures);
 		return diff;
 	}
 
-	private async publish(config: Config, plan: AddressPlan, geo = this.geo.current): Promise<void> {
-		if (this.phase === 'stopping') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
-		await this.fleet.publish(this.compiler(config, plan, geo));
+	/** Answers the addresses that could not be opened; they are told of, and tried again. */
+	private async publish(config: Config, plan: AddressPlan, geo?: GeoSource): Promise<readonly string[]> {
+		this.refuseWhenStopping();
+		return this.fleet.publish(this.sources.maker(config, plan, geo));
 	}
 
-	private compiler(config: Config, plan: AddressPlan, geo: GeoSource): Compile {
-		return (id, slots) => {
-			this.geo.use(id, geo);
-			return compileSnapshot(config, {
-				id,
-				slots,
-				resolved: this.resolver.answers,
-				ports: plan.ports,
-				geoDatabase: databaseOf(geo),
-				countriesOf,
-				defaultMaxConnections: defaultMaxConnections(nofileLimit(), this.native?.pipes ?? 0),
-			});
-		};
+	private refuseWhenStopping(): void {
+		if (this.phase === 'stopping') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
 	}
 
 	/** A name has other addresses now: the same configuration again. Several changes at once are one snapshot. */
 	private refreshNames(): void {
-		if (this.refreshQueued) return;
+		if (this.refreshQueued || this.phase === 'stopping') return;
 		this.refreshQueued = true;
-		const turn = this.inTurn(async () => {
+		if (this.fleet.waitsForRoom) this.log.warn('changed names wait behind another change');
+		const turn = this.turns.run(async () => {
 			this.refreshQueued = false;
 			const plan = await this.book.plan(this.config);
 			await this.publish(this.config, plan);
@@ -271,22 +257,16 @@ export class App {
 
 	/** The file has changed: the same configuration again, unless another file is in force by then. */
 	private replaceDatabase(next: MmdbFile): void {
-		const turn = this.inTurn(async () => {
+		const turn = this.turns.run(async () => {
 			if (this.config.geo.database !== next.path) return;
 			await this.publish(this.config, await this.book.plan(this.config), next);
-			this.geo.adopt(next, this.fleet.snapshotId);
+			this.sources.adopt(this.config, next, this.fleet.snapshotId);
 		});
 		turn.catch((error) => this.log.error('geo database not applied', { reason: errorText(error) }));
 	}
 
-	private inTurn<T>(work: () => Promise<T>): Promise<T> {
-		const turn = this.turns.then(work);
-		this.turns = turn.catch(() => {});
-		return turn;
-	}
-
-	private tellListening(plan: AddressPlan): void {
-		for (const { listener, address } of this.book.adopt(plan)) {
+	private tellListening(plan: AddressPlan, failures: readonly string[]): void {
+		for (const { listener, address } of this.book.adopt(plan, failures)) {
 			const workers = address.startsWith('unix:') ? 1 : this.workerCount;
 			this.log.info('listening', { listener, address, workers });
 			if (workers < this.workerCount) this.log.info('a unix socket is served by worker 0 alone', { listener, address });
@@ -300,8 +280,7 @@ export class App {
 
 	private async dispose(): Promise<void> {
 		this.phase = 'stopping';
-		this.resolver.stop();
-		this.geo.stop();
+		this.sources.stop();
 		this.health.stop();
 		this.probes.close();
 		await this.fleet.dismiss();

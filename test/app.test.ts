@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import t from 'tap';
 import { App } from '../src/app.ts';
 import { parseConfigObject } from '../src/control/config/load.ts';
 import type { ConfigInput } from '../src/control/config/schema.ts';
 import { eventually, Heard, startApp } from './support/app.ts';
 import { EchoClient, echoBackend } from './support/backends.ts';
+import { socketFolder } from './support/net-ports.ts';
 
 type Listener = Partial<ConfigInput['listeners'][number]>;
 
@@ -113,6 +115,60 @@ t.test('a unix socket is served by worker 0 alone, and a log line says so', asyn
 	await heard.event('a unix socket is served by worker 0 alone');
 });
 
+t.test('a replaced worker that cannot listen again tries until it can, and both are told', async (t) => {
+	const backend = await echoBackend(t, 'one');
+	const path = socketFolder(t)('game.sock');
+	const { app, heard } = await startApp(t, config(backend.address, { engine: 'node' }, { bind: `unix:${path}` }));
+	await app.workers[0]?.terminate();
+	rmSync(path, { force: true });
+	// Something stands in the way just then.
+	mkdirSync(path);
+	t.match(await heard.event('cannot listen'), {
+		fields: { worker: 0, reason: `listener game: cannot bind unix:${path}: address in use` },
+	});
+	rmSync(path, { recursive: true });
+	await heard.event('listening', ({ fields }) => fields.worker === 0);
+	const client = connect({ path });
+	const [greeting] = await once(client.setEncoding('utf8'), 'data');
+	t.equal(greeting, 'one\n');
+	client.destroy();
+});
+
+t.test('names that do not answer keep a start waiting for two seconds and not longer', async (t) => {
+	const one = await echoBackend(t, 'one');
+	const late = Promise.withResolvers<readonly string[]>();
+	const port = one.address.split(':')[1];
+	const backends = [{ address: `slow.test:${port}` }];
+	const { heard, port: listening } = await startApp(t, config('', { pools: [{ name: 'main', backends }] }), {
+		lookup: () => late.promise,
+	});
+	t.match(heard.events[0], {
+		msg: 'cannot look up a name',
+		fields: { host: 'slow.test', reason: /^no answer within/ },
+	});
+	late.resolve(['127.0.0.1']);
+	await heard.event('names changed');
+	t.equal(await new EchoClient(t, listening()).greeting(), 'one');
+});
+
+t.test('a start that is cancelled leaves nothing behind', async (t) => {
+	const path = socketFolder(t)('game.sock');
+	const pools = [{ name: 'main', backends: [{ address: 'slow.test:7000' }] }];
+	for (const later of [false, true]) {
+		const cancel = new AbortController();
+		const parsed = parseConfigObject(config('', { pools }, { bind: `unix:${path}` }));
+		const lookup = (): Promise<readonly string[]> => {
+			if (later) setImmediate(() => cancel.abort());
+			else cancel.abort();
+			return later ? Promise.resolve(['127.0.0.1']) : new Promise(() => {});
+		};
+		const heard = new Heard();
+		const starting = App.start(parsed, { log: heard.log, onFatal: () => {}, lookup, cancel: cancel.signal });
+		await t.rejects(starting, { code: 'cancelled' });
+		t.notOk(existsSync(path));
+	}
+});
+
 t.test('reloads asked for at once are done one after the other, the last one stays', async (t) => {
 	const [one, two] = [await echoBackend(t, 'one'), await echoBackend(t, 'two')];
 	const { heard, port, reload } = await startApp(t, config(one.address));
@@ -166,6 +222,10 @@ t.test('with eight snapshots in use the next reload waits for one to be let go',
 		await reload(held);
 	}
 	const ninth = reload(held);
+	t.match(await heard.event('a change waits: sessions that are not relayed yet hold too many older snapshots'), {
+		level: 'warn',
+		fields: { inUse: 8 },
+	});
 	const served = await echoBackend(t, 'two');
 	const tenth = reload(config(served.address));
 	clients.push(new EchoClient(t, port()), new EchoClient(t, port()));

@@ -38,8 +38,8 @@ export function addDemo(program: Command, context: CommandContext): void {
 			const addresses = await Promise.all(BACKENDS.map(startBackend));
 			const config = parseConfigObject(demoConfig(port, addresses));
 			const log = demoLog(terminal, config);
-			const start = async (onFatal: (reason: string) => void): Promise<App> => {
-				const app = await App.start(config, { log, onFatal });
+			const start = async (onFatal: (reason: string) => void, cancel: AbortSignal): Promise<App> => {
+				const app = await App.start(config, { log, onFatal, cancel });
 				introduce(terminal, app.addresses[0]?.address.split(':').at(-1) ?? String(port));
 				return app;
 			};

@@ -1,6 +1,6 @@
 import type { App } from '../app.ts';
 import type { Config } from '../control/config/schema.ts';
-import type { Log } from '../control/log.ts';
+import { type Log, tellRefused } from '../control/log.ts';
 import { EXIT, type ExitCode, errorText } from '../core/errors.ts';
 
 /** How long the last lines of a failing process may take to be written. */
@@ -8,7 +8,8 @@ const LAST_WORDS_MS = 1_000;
 
 export interface Supervised {
 	readonly log: Log;
-	start(onFatal: (reason: string) => void): Promise<App>;
+	/** `cancel` is aborted by a signal that comes before it has started. */
+	start(onFatal: (reason: string) => void, cancel: AbortSignal): Promise<App>;
 	/** Reads the configuration again, for SIGHUP. */
 	load(): Config;
 }
@@ -21,20 +22,30 @@ export async function superviseProcess({ log, start, load }: Supervised): Promis
 	exitOnFaults(log);
 	keepInspectorShut();
 	const started = Promise.withResolvers<App>();
-	const stopped = endOnSignals(started.promise);
-	reloadOnSighup(started.promise, load);
-	const app = await start((reason) => void exitWith(log, EXIT.internal, 'fatal', reason));
-	started.resolve(app);
+	const cancel = new AbortController();
+	const stopped = endOnSignals(started.promise, cancel);
+	reloadOnSighup(log, started.promise, load);
+	const onFatal = (reason: string): void => void exitWith(log, EXIT.internal, 'fatal', reason);
+	try {
+		started.resolve(await start(onFatal, cancel.signal));
+	} catch (error) {
+		if (!cancel.signal.aborted) throw error;
+		log.info('stopped before it had started');
+		await log.flush(LAST_WORDS_MS);
+		return process.exit(EXIT.ok);
+	}
 	await stopped;
 	return process.exit(EXIT.ok);
 }
 
 /** Resolves when the balancer has stopped in good order after a first signal; a second one hurries it. */
-function endOnSignals(started: Promise<App>): Promise<void> {
+function endOnSignals(started: Promise<App>, cancel: AbortController): Promise<void> {
 	const { promise, resolve, reject } = Promise.withResolvers<void>();
 	let signals = 0;
 	const onSignal = (): void => {
 		signals += 1;
+		// Nothing hears of it once it has started.
+		cancel.abort();
 		if (signals > 1) void started.then((app) => app.hurry());
 		else started.then((app) => app.stop()).then(resolve, reject);
 	};
@@ -43,18 +54,27 @@ function endOnSignals(started: Promise<App>): Promise<void> {
 	return promise;
 }
 
-function reloadOnSighup(started: Promise<App>, load: () => Config): void {
-	let waiting = false;
-	process.on('SIGHUP', () => {
-		// The file is read when the reload's turn has come, so one that waits stands for all.
-		if (waiting) return;
-		waiting = true;
-		const read = (): Config => {
-			waiting = false;
-			return load();
+/**
+ * The file is read at once, so that what is wrong with it is told whatever the reload has to wait for. Of several that
+ * wait for their turn the newest stands for all.
+ */
+function reloadOnSighup(log: Log, started: Promise<App>, load: () => Config): void {
+	let newest: Config | null = null;
+	const hear = (app: App): void => {
+		const waits = newest !== null;
+		const read = load();
+		newest = read;
+		if (waits) return;
+		const take = (): Config => {
+			const taken = newest ?? read;
+			newest = null;
+			return taken;
 		};
 		// Why it was refused is in the log.
-		started.then((app) => app.reload(read)).catch(() => {});
+		app.reload(take).catch(() => {});
+	};
+	process.on('SIGHUP', () => {
+		started.then(hear).catch((error) => tellRefused(log, error));
 	});
 }
 

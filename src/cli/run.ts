@@ -22,7 +22,7 @@ export function addRun(program: Command, _context: CommandContext): void {
 			const log = new Log({ output: lastingOutput(), onLog: null, onRecord: null }, config.log.level);
 			await superviseProcess({
 				log,
-				start: (onFatal) => App.start(config, { log, onFatal }),
+				start: (onFatal, cancel) => App.start(config, { log, onFatal, cancel }),
 				load: () => loadConfigFile(file),
 			});
 		});

@@ -3,22 +3,24 @@ import type { Worker } from 'node:worker_threads';
 import { EXIT, SluiceError } from '../core/errors.ts';
 import type { FromWorker, WorkerStart } from '../core/messages.ts';
 import type { Clock, NativeHost } from '../core/ports.ts';
-import type { SlotRef, Snapshot } from '../core/snapshot.ts';
+import type { Snapshot } from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
 import { SlotRegistry } from '../shared/registry.ts';
 import { Repair } from '../shared/repair.ts';
 import type { Scoreboard } from '../shared/scoreboard.ts';
 import { wakeWorker } from '../shared/wake.ts';
-
 import { BucketKeeper, SETTLE_MS } from './bucket-keeper.ts';
-import type { SlotSource } from './config/compile.ts';
+import { Claims } from './claims.ts';
 import { Crew } from './crew.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { LiveSnapshots } from './live-snapshots.ts';
+import { ListenRetry } from './listen-retry.ts';
+import { LiveSnapshots, roomInSight } from './live-snapshots.ts';
 import type { Log } from './log.ts';
+import { afterTimeout } from './probe-schedule.ts';
 import { KEEP_MS, QueueKeeper } from './queue-keeper.ts';
 import { restartDelayMs } from './restarts.ts';
 import { RollCall } from './roll-call.ts';
+import type { MakeSnapshot } from './snapshot-sources.ts';
 
 export interface FleetOptions {
 	/** The worker's entry. */
@@ -61,6 +63,7 @@ export class Fleet {
 	private readonly crew: Crew;
 	private readonly heartbeat: Heartbeat;
 	private readonly live: LiveSnapshots;
+	private readonly retry: ListenRetry;
 	private readonly broken = Promise.withResolvers<never>();
 	private phase: 'starting' | 'working' | 'ending' = 'starting';
 	private snapshot: Snapshot | null = null;
@@ -91,6 +94,7 @@ export class Fleet {
 			this.registry.releaseSnapshot(snapshot);
 			options.onSnapshotGone?.(snapshot);
 		});
+		this.retry = new ListenRetry({ log: options.log, after: afterTimeout, again: () => this.listenAgain() });
 		this.broken.promise.catch(() => {});
 		this.crew = new Crew(options.url, {
 			startData: (worker) => this.startData(worker),
@@ -120,6 +124,11 @@ export class Fleet {
 		return this.snapshot?.id ?? 0;
 	}
 
+	/** A snapshot waits until an older one is let go. */
+	get waitsForRoom(): boolean {
+		return this.live.isFull;
+	}
+
 	/** Sessions of all workers now. */
 	get sessions(): number {
 		return this.snapshot === null ? 0 : this.scoreboard.active(this.snapshot.process.slot);
@@ -129,10 +138,11 @@ export class Fleet {
 	 * Starts all workers with their first snapshot; answers the addresses that could not be opened.
 	 * @throws SluiceError when a worker dies before that.
 	 */
-	async start(compile: (id: number, slots: SlotSource) => Snapshot): Promise<readonly string[]> {
+	async start(compile: MakeSnapshot): Promise<readonly string[]> {
 		this.queueTimer = setInterval(() => this.queues.tick(this.options.clock.nowNs()), KEEP_MS);
 		for (let worker = 0; worker < this.options.workers; worker++) this.crew.spawn(worker);
 		const failures = await Promise.race([this.publish(compile), this.broken.promise]);
+		this.refuseWhenEnding();
 		this.phase = 'working';
 		this.heartbeat.start();
 		return failures;
@@ -142,9 +152,9 @@ export class Fleet {
 	 * Puts a snapshot in force on every worker; resolves when all have answered. Not to be called again
 	 * before that. Waits while too many older ones are in use.
 	 */
-	async publish(compile: (id: number, slots: SlotSource) => Snapshot): Promise<readonly string[]> {
-		await this.live.room();
-		if (this.phase === 'ending') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
+	async publish(compile: MakeSnapshot): Promise<readonly string[]> {
+		await roomInSight(this.live, this.options);
+		this.refuseWhenEnding();
 		const snapshot = this.claimFor(compile);
 		this.options.onSnapshot?.(snapshot);
 		this.buckets.applyTerms(snapshot, this.options.clock.nowNs());
@@ -159,20 +169,39 @@ export class Fleet {
 		return [...new Set(this.failures)];
 	}
 
+	private refuseWhenEnding(): void {
+		if (this.phase === 'ending') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
+	}
+
 	private openNative(snapshot: Snapshot): void {
 		const failures = this.options.native?.open(snapshot) ?? [];
 		this.failures.push(...failures);
-		if (this.phase === 'working') for (const reason of failures) this.options.log.error('cannot listen', { reason });
+		if (this.phase === 'working') this.retry.note(null, failures, snapshot);
+	}
+
+	/** What could not be opened is tried again; workers hear of sockets that they did not get before. */
+	private listenAgain(): void {
+		if (this.phase !== 'working' || this.snapshot === null) return;
+		const { openers } = this.retry;
+		if (openers.includes(null)) this.openNative(this.snapshot);
+		const workers = this.crew.numbers.filter((worker) => openers.includes(null) || openers.includes(worker));
+		for (const worker of workers) this.sendSnapshot(worker, this.snapshot);
 	}
 
 	/** Stops accepting and lets sessions go on until then; resolves when the last one is over. */
 	drain(untilNs: number): Promise<void> {
-		this.phase = 'ending';
+		this.end();
 		this.crew.hireNoMore();
 		this.applying.dismiss();
 		this.ending = new RollCall(this.crew.numbers);
 		this.crew.sendAll({ type: 'stop', untilNs });
 		return this.ending.complete;
+	}
+
+	private end(): void {
+		this.phase = 'ending';
+		this.live.close();
+		this.retry.stop();
 	}
 
 	/** Closes every session at once; resolves when that is done, or a worker does not answer in time. */
@@ -186,7 +215,7 @@ export class Fleet {
 
 	/** Ends all threads, whatever they do. */
 	async dismiss(): Promise<void> {
-		this.phase = 'ending';
+		this.end();
 		clearInterval(this.settling);
 		this.applying.dismiss();
 		this.heartbeat.stop();
@@ -196,18 +225,11 @@ export class Fleet {
 	}
 
 	/** Compiles the next snapshot, and keeps every slot it claims from reuse while it lives. */
-	private claimFor(compile: (id: number, slots: SlotSource) => Snapshot): Snapshot {
-		const slots: SlotRef[] = [];
-		const tables: number[] = [];
-		const queues: number[] = [];
-		const source: SlotSource = {
-			claim: (kind, name, address) => noted(slots, this.registry.claim(kind, name, address)),
-			clientTable: (key, size, rates) => noted(tables, this.registry.clientTable(key, size, rates.length)),
-			queue: (key) => noted(queues, this.registry.queue(key)),
-		};
+	private claimFor(compile: MakeSnapshot): Snapshot {
+		const claims = new Claims(this.registry);
 		this.lastId += 1;
-		const snapshot = compile(this.lastId, source);
-		this.registry.retain(snapshot.id, slots, tables, queues);
+		const snapshot = compile(this.lastId, claims);
+		claims.retain(snapshot.id);
 		this.queues.apply(snapshot);
 		return snapshot;
 	}
@@ -225,7 +247,7 @@ export class Fleet {
 				if (message.snapshot !== this.snapshot?.id) return;
 				this.failures.push(...message.failures);
 				if (this.returning.delete(worker)) this.options.log.warn('worker replaced', { worker });
-				if (this.phase === 'working') this.tellFailures(worker, message.failures);
+				if (this.phase === 'working') this.retry.note(worker, message.failures, this.snapshot);
 				return this.applying.answer(worker);
 			case 'listening-ended':
 				return this.options.native?.released(worker, message.key);
@@ -234,10 +256,6 @@ export class Fleet {
 			case 'idle':
 				return this.ending.answer(worker);
 		}
-	}
-
-	private tellFailures(worker: number, failures: readonly string[]): void {
-		for (const reason of failures) this.options.log.error('cannot listen', { worker, reason });
 	}
 
 	/** Gives back what a dead worker held. */
@@ -252,6 +270,7 @@ export class Fleet {
 			this.broken.reject(new SluiceError('worker-failed', text, { exitCode: EXIT.internal }));
 		}
 		this.live.died(worker);
+		this.retry.forget(worker);
 		this.ending.answer(worker);
 		this.options.native?.bury(worker);
 		while (!this.repairs.repair(worker)) await new Promise((resolve) => setTimeout(resolve, REPAIR_AGAIN_MS));
@@ -279,8 +298,3 @@ export class Fleet {
 }
 
 const NO_SOCKETS: ReadonlyMap<string, number> = new Map();
-
-function noted<T>(list: T[], item: T): T {
-	list.push(item);
-	return item;
-}

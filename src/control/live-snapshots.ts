@@ -1,3 +1,7 @@
+import type { Clock } from '../core/ports.ts';
+import { NS_PER_MS } from '../core/units.ts';
+import type { Log } from './log.ts';
+
 /** How many snapshots may be in use at once; the next one waits until the oldest is let go. */
 export const MAX_LIVE_SNAPSHOTS = 8;
 
@@ -10,6 +14,7 @@ export class LiveSnapshots {
 	private readonly onGone: (snapshot: number) => void;
 	private newest = 0;
 	private waiters: (() => void)[] = [];
+	private closed: boolean = false;
 
 	/** `onGone` hears of each snapshot that nobody uses any more, once. */
 	constructor(onGone: (snapshot: number) => void) {
@@ -18,6 +23,11 @@ export class LiveSnapshots {
 
 	get count(): number {
 		return this.holders.size;
+	}
+
+	/** The next one has to wait. */
+	get isFull(): boolean {
+		return !this.closed && this.count >= MAX_LIVE_SNAPSHOTS;
 	}
 
 	/** A snapshot is about to be posted to these workers; it is now the newest. */
@@ -42,9 +52,15 @@ export class LiveSnapshots {
 		this.sweep();
 	}
 
-	/** Resolves when one more may be added. */
+	/** There will be no more: nobody waits any longer. */
+	close(): void {
+		this.closed = true;
+		this.wakeWaiters();
+	}
+
+	/** Resolves when one more may be added, or none ever will. */
 	async room(): Promise<void> {
-		while (this.count >= MAX_LIVE_SNAPSHOTS) {
+		while (this.isFull) {
 			await new Promise<void>((resolve) => this.waiters.push(resolve));
 		}
 	}
@@ -55,9 +71,33 @@ export class LiveSnapshots {
 			this.holders.delete(snapshot);
 			this.onGone(snapshot);
 		}
-		if (this.count >= MAX_LIVE_SNAPSHOTS) return;
+		this.wakeWaiters();
+	}
+
+	private wakeWaiters(): void {
+		if (this.isFull) return;
 		const woken = this.waiters;
 		this.waiters = [];
 		for (const wake of woken) wake();
 	}
+}
+
+/** How often it is told that a snapshot still waits. */
+export const TELL_WAITING_MS = 10_000;
+
+/** As `room`, and whoever waits is told of: at once, and again and again. */
+export async function roomInSight(
+	live: LiveSnapshots,
+	{ log, clock }: { readonly log: Pick<Log, 'warn' | 'info'>; readonly clock: Pick<Clock, 'nowNs'> },
+): Promise<void> {
+	if (!live.isFull) return;
+	const sinceNs = clock.nowNs();
+	const fields = () => ({ inUse: live.count, waitedMs: Math.round((clock.nowNs() - sinceNs) / NS_PER_MS) });
+	const tell = (): void =>
+		log.warn('a change waits: sessions that are not relayed yet hold too many older snapshots', fields());
+	tell();
+	const timer = setInterval(tell, TELL_WAITING_MS).unref();
+	await live.room();
+	clearInterval(timer);
+	log.info('the change waits no longer', fields());
 }

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { errorText } from '../core/errors.ts';
 import type { AccessRecord, LogEvent, LogLevel } from '../core/record.ts';
 import { type AccessLine, accessLine } from './access-line.ts';
 import type { LineOutput } from './line-output.ts';
@@ -85,4 +86,9 @@ export class Log {
 	async flush(withinMs: number): Promise<void> {
 		await this.targets.output?.flush(withinMs);
 	}
+}
+
+/** A refused reload: one line for each of its reasons. */
+export function tellRefused(log: Pick<Log, 'error'>, error: unknown): void {
+	for (const reason of errorText(error).split('\n')) log.error('reload refused', { reason });
 }

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { errorText } from '../core/errors.ts';
+import type { After } from './probe-schedule.ts';
 
 /** All addresses of a host name; rejects when there is none. Order does not matter. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
@@ -22,11 +23,17 @@ export interface ResolverOptions {
 	readonly lookup: Lookup;
 	/** Calls back after so many milliseconds, until cancelled; timers in life, by hand in tests. */
 	readonly every: (ms: number, run: () => void) => () => void;
+	/** Calls back once after so many milliseconds, unless cancelled. In life it keeps the process alive: a start waits. */
+	readonly after: After;
 	/** An answer that differs from the one before. */
 	readonly changed: () => void;
 	/** A failed lookup; the last answer stays. */
 	readonly failed: (host: string, reason: string) => void;
 }
+
+/** How long a start may wait for all first answers together, and how long a reload for those of new names. */
+export const START_LOOKUPS_MS = 2_000;
+export const RELOAD_LOOKUPS_MS = 10_000;
 
 /** Whether a host is written as an IP address and so needs no lookup. */
 export const isLiteral = (host: string): boolean => isIP(host) !== 0;
@@ -50,10 +57,21 @@ export class Resolver {
 		return this.known;
 	}
 
-	/** Looks up every name that has no answer yet. Reports no change: the caller is about to build a snapshot. */
-	async prepare(names: readonly WatchedName[]): Promise<void> {
+	/**
+	 * Looks up every name that has no answer yet, for at most so long; names without one are told of. Answers in time
+	 * are no change, since the caller is about to build a snapshot; those that come later are.
+	 */
+	async prepare(names: readonly WatchedName[], withinMs: number): Promise<void> {
 		const missing = new Set(names.map((name) => name.host).filter((host) => !this.known.has(host)));
-		await Promise.all([...missing].map((host) => this.refresh(host)));
+		const { promise: late, resolve } = Promise.withResolvers<void>();
+		const cancel = this.options.after(withinMs, resolve);
+		const asked = [...missing].map((host) => this.refresh(host).then(() => missing.delete(host)));
+		await Promise.race([Promise.all(asked), late]);
+		cancel();
+		for (const host of missing) {
+			this.fail(host, `no answer within ${withinMs} ms`);
+			this.tick(host);
+		}
 	}
 
 	/** Watches these names from now on, and no other. */
@@ -103,10 +121,14 @@ export class Resolver {
 			this.known.set(host, addresses);
 			return !same;
 		} catch (error) {
-			if (!this.failing.has(host)) this.options.failed(host, errorText(error));
-			this.failing.add(host);
+			this.fail(host, errorText(error));
 			return false;
 		}
+	}
+
+	private fail(host: string, reason: string): void {
+		if (!this.failing.has(host)) this.options.failed(host, reason);
+		this.failing.add(host);
 	}
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { LiveSnapshots, MAX_LIVE_SNAPSHOTS } from '../../src/control/live-snapshots.ts';
+import { LiveSnapshots, MAX_LIVE_SNAPSHOTS, roomInSight } from '../../src/control/live-snapshots.ts';
 
 function bench() {
 	const gone: number[] = [];
@@ -52,4 +52,27 @@ t.test(`number ${MAX_LIVE_SNAPSHOTS + 1} waits until one is let go`, async (t) =
 	live.released(0, 3);
 	await waiting;
 	t.equal(entered, true);
+});
+
+t.test('whoever waits is told of at once, and when it goes on or ends', async (t) => {
+	for (const end of ['released', 'closed'] as const) {
+		const { live } = bench();
+		const told: unknown[] = [];
+		const log = {
+			warn: (msg: string, fields?: object) => told.push([msg, fields]),
+			info: (msg: string, fields?: object) => told.push([msg, fields]),
+		};
+		let nowNs = 0;
+		const clock = { nowNs: () => nowNs };
+		await roomInSight(live, { log, clock });
+		t.strictSame(told, [], 'not when there is room');
+		for (let id = 1; id <= MAX_LIVE_SNAPSHOTS; id++) live.add(id, [0]);
+		const waiting = roomInSight(live, { log, clock });
+		t.match(told, [[/^a change waits/, { inUse: MAX_LIVE_SNAPSHOTS, waitedMs: 0 }]]);
+		nowNs = 5e9;
+		if (end === 'released') live.released(0, 3);
+		else live.close();
+		await waiting;
+		t.match(told[1], [/no longer/, { waitedMs: 5_000 }], end);
+	}
 });

@@ -20,6 +20,7 @@ function bench() {
 			timers.push(timer);
 			return () => timers.splice(timers.indexOf(timer), 1);
 		},
+		after: () => () => {},
 		changed: () => events.push('changed'),
 		failed: (host, reason) => events.push(`failed ${host}: ${reason}`),
 	});
@@ -30,27 +31,28 @@ function bench() {
 	return { answers, asked, timers, events, resolver, tick };
 }
 
+const WITHIN_MS = 2_000;
 const DB = [{ host: 'db', everyMs: 30_000 }];
 
 t.test('a name gives all its addresses, sorted and once each', async (t) => {
 	const { answers, resolver } = bench();
 	answers.set('db', ['10.0.0.2', '10.0.0.1', '10.0.0.2']);
-	await resolver.prepare(DB);
+	await resolver.prepare(DB, WITHIN_MS);
 	t.strictSame(resolver.answers.get('db'), ['10.0.0.1', '10.0.0.2']);
 });
 
 t.test('preparing asks for new names only', async (t) => {
 	const { answers, asked, resolver } = bench();
 	answers.set('db', ['10.0.0.1']).set('cache', ['10.0.0.9']);
-	await resolver.prepare(DB);
-	await resolver.prepare([...DB, { host: 'cache', everyMs: 1 }, { host: 'cache', everyMs: 2 }]);
+	await resolver.prepare(DB, WITHIN_MS);
+	await resolver.prepare([...DB, { host: 'cache', everyMs: 1 }, { host: 'cache', everyMs: 2 }], WITHIN_MS);
 	t.strictSame(asked, ['db', 'cache']);
 });
 
 t.test('a changed answer is reported, the same one in another order is not', async (t) => {
 	const { answers, events, resolver, tick } = bench();
 	answers.set('db', ['10.0.0.1', '10.0.0.2']);
-	await resolver.prepare(DB);
+	await resolver.prepare(DB, WITHIN_MS);
 	resolver.watch(DB);
 	answers.set('db', ['10.0.0.2', '10.0.0.1']);
 	await tick();
@@ -64,7 +66,7 @@ t.test('a changed answer is reported, the same one in another order is not', asy
 t.test('a failed or empty lookup keeps the last answer and is reported once until it works again', async (t) => {
 	const { answers, events, resolver, tick } = bench();
 	answers.set('db', ['10.0.0.1']);
-	await resolver.prepare(DB);
+	await resolver.prepare(DB, WITHIN_MS);
 	resolver.watch(DB);
 	answers.set('db', new Error('SERVFAIL'));
 	await tick();
@@ -81,7 +83,7 @@ t.test('a failed or empty lookup keeps the last answer and is reported once unti
 
 t.test('a name that appears later is a change', async (t) => {
 	const { answers, events, resolver, tick } = bench();
-	await resolver.prepare(DB);
+	await resolver.prepare(DB, WITHIN_MS);
 	t.equal(resolver.answers.has('db'), false);
 	resolver.watch(DB);
 	answers.set('db', ['10.0.0.1']);
@@ -89,10 +91,41 @@ t.test('a name that appears later is a change', async (t) => {
 	t.strictSame(events, ['failed db: ENOTFOUND', 'changed']);
 });
 
+t.test(
+	'a name that does not answer in time is told of, waited for no longer, and a change when it comes',
+	async (t) => {
+		const late = Promise.withResolvers<readonly string[]>();
+		const events: string[] = [];
+		const timers = new Map<() => void, number>();
+		const resolver = new Resolver({
+			lookup: (host) => (host === 'slow' ? late.promise : Promise.resolve(['10.0.0.1'])),
+			every: () => () => {},
+			after: (ms, run) => {
+				timers.set(run, ms);
+				return () => void timers.delete(run);
+			},
+			changed: () => events.push('changed'),
+			failed: (host, reason) => events.push(`failed ${host}: ${reason}`),
+		});
+		const prepared = resolver.prepare([...DB, { host: 'slow', everyMs: 1 }], WITHIN_MS);
+		await new Promise((resolve) => setImmediate(resolve));
+		t.strictSame([...timers.values()], [WITHIN_MS]);
+		for (const run of timers.keys()) run();
+		await prepared;
+		t.strictSame(events, ['failed slow: no answer within 2000 ms']);
+		t.strictSame([...resolver.answers.keys()], ['db']);
+		t.equal(timers.size, 0);
+		late.resolve(['10.0.0.2']);
+		await new Promise((resolve) => setImmediate(resolve));
+		t.strictSame(events.slice(1), ['changed']);
+		t.strictSame(resolver.answers.get('slow'), ['10.0.0.2']);
+	},
+);
+
 t.test('the shortest interval of a name counts, and names no longer watched are forgotten', async (t) => {
 	const { answers, timers, resolver } = bench();
 	answers.set('db', ['10.0.0.1']).set('cache', ['10.0.0.9']);
-	await resolver.prepare([...DB, { host: 'cache', everyMs: 1 }]);
+	await resolver.prepare([...DB, { host: 'cache', everyMs: 1 }], WITHIN_MS);
 	resolver.watch([...DB, { host: 'db', everyMs: 5_000 }]);
 	t.strictSame(
 		timers.map((timer) => timer.ms),
