@@ -151,6 +151,7 @@ export class InProcess implements Assembly {
 		this.#context = this.#contextFor(snapshot);
 		const failures = await new Promise<readonly string[]>((done) => this.engine.apply(snapshot, done));
 		if (failures.length > 0) throw new Error(failures.join('\n'));
+		this.#health.settle();
 		this.#book.adopt(plan);
 		this.#drainLeaving(snapshot);
 	}
