@@ -32,6 +32,8 @@ interface SluiceOptions {
 	readonly env?: NodeJS.ProcessEnv;
 	/** How many descriptors it may have. */
 	readonly nofile?: number;
+	/** A program that runs it, with its options. */
+	readonly prefix?: readonly string[];
 }
 
 interface Teardown {
@@ -49,7 +51,7 @@ export class SluiceProcess {
 	constructor(t: Teardown, args: readonly string[], options: SluiceOptions = {}) {
 		const program = [process.execPath, ...(options.flags ?? []), options.entry ?? ENTRY, ...args];
 		const limit = options.nofile === undefined ? [] : ['sh', '-c', `ulimit -n ${options.nofile}; exec "$@"`, 'sh'];
-		const [first = '', ...rest] = [...limit, ...program];
+		const [first = '', ...rest] = [...(options.prefix ?? []), ...limit, ...program];
 		const [command, all] = clean(first, ...rest);
 		this.child = spawn(command, all, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: options.env ?? process.env });
 		t.teardown(() => this.child.kill('SIGKILL'));

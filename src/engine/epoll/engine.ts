@@ -206,6 +206,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 			scratch,
 			lingerer: this.#lingerer,
 			stragglers: new Stragglers(this.#options.stragglers),
+			spare: this.#listeners.spare,
 			address: new SocketAddress(libc),
 			nowNs: () => this.#loop.nowNs,
 			pumpSoon: (relay) => this.#loop.pumpSoon(relay),

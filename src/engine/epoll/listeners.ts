@@ -2,13 +2,14 @@ import type { Endpoint } from '../../core/address.ts';
 import type { LogEvent } from '../../core/record.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import { bindFailure, type WantedBind, wantedBinds } from '../binds.ts';
-import { errnoName } from './errno.ts';
+import { ERRNO, errnoName } from './errno.ts';
 import { FullListeners } from './full-listeners.ts';
 import type { Libc } from './libc.ts';
 import { EpollListener, type ListenerHooks } from './listener.ts';
 import type { Timed } from './loop.ts';
 import type { Poller } from './poller.ts';
 import type { SocketAddress } from './sockaddr.ts';
+import { Spare } from './spare.ts';
 import { Starvation } from './starvation.ts';
 
 /** Where listening descriptors come from: they belong to the main thread, and outlive the worker. */
@@ -42,6 +43,8 @@ interface OpenListener {
 export class Listeners {
 	/** What has to be done at an instant. */
 	readonly timed: readonly Timed[];
+	/** Kept for the connect of the last client. */
+	readonly spare: Spare;
 	readonly #options: ListenersOptions;
 	readonly #open = new Map<string, OpenListener>();
 	readonly #starvation: Starvation;
@@ -58,6 +61,7 @@ export class Listeners {
 			nowNs: () => options.nowNs(),
 			log: (event) => options.log(event),
 		});
+		this.spare = new Spare(options.libc, () => this.#starvation.begin(-ERRNO.EMFILE));
 		this.timed = [this.#full, this.#starvation];
 		this.#hooks = {
 			mayAccept,
@@ -103,6 +107,7 @@ export class Listeners {
 			listener.pause();
 			this.#options.sockets.release(wanted, listener.fd);
 		}
+		this.spare.close();
 	}
 
 	#ensureOpen(wanted: WantedBind, snapshot: Snapshot): string | null {
@@ -133,6 +138,7 @@ export class Listeners {
 	}
 
 	#resumeAll(): boolean {
+		if (!this.spare.restock()) return false;
 		let all = true;
 		this.#each((listener) => {
 			if (listener.resume() < 0) all = false;

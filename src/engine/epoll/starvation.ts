@@ -5,6 +5,8 @@ import type { Timed } from './loop.ts';
 
 /** How long listeners that found no descriptor rest, unless a session ends before. */
 const REST_MS = 500;
+/** Accepting goes on when it has not paused for so long: in between it may stop and go with every session. */
+const QUIET_MS = 1_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** What has to stop and go on when descriptors or memory run out. */
@@ -24,6 +26,8 @@ export class Starvation implements Timed {
 	nextNs = NEVER;
 	readonly #owner: Starving;
 	#starving = false;
+	/** When it last paused. */
+	#pausedNs = 0;
 
 	constructor(owner: Starving) {
 		this.#owner = owner;
@@ -32,6 +36,7 @@ export class Starvation implements Timed {
 	begin(error: number): void {
 		this.#owner.pauseAll();
 		this.#rest();
+		this.#pausedNs = this.#owner.nowNs();
 		if (this.#starving) return;
 		this.#starving = true;
 		this.#owner.log({ level: 'warn', msg: 'accepting pauses', fields: { error: errnoName(error) } });
@@ -50,7 +55,7 @@ export class Starvation implements Timed {
 
 	/** A client was accepted. */
 	end(): void {
-		if (!this.#starving) return;
+		if (!this.#starving || this.#owner.nowNs() < this.#pausedNs + QUIET_MS * NS_PER_MS) return;
 		this.#starving = false;
 		this.#owner.log({ level: 'info', msg: 'accepting goes on', fields: {} });
 	}

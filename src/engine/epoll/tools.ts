@@ -5,12 +5,14 @@ import type { Lingerer } from './lingering.ts';
 import type { Pumped } from './loop.ts';
 import type { Poller } from './poller.ts';
 import type { SocketAddress } from './sockaddr.ts';
+import type { Spare } from './spare.ts';
 
 /** What a worker's engine lends to its connections. */
 export interface Tools extends RelayTools {
 	readonly poller: Poller;
 	readonly lingerer: Lingerer;
 	readonly stragglers: Stragglers;
+	readonly spare: Spare;
 	/** For a call that needs an address; nothing stays in it. */
 	readonly address: SocketAddress;
 	/** Pump this relay in this turn of the loop, after the events at hand. */

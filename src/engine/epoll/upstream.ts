@@ -27,12 +27,16 @@ export interface OpenedUpstream {
 	readonly connected: boolean;
 }
 
+const STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+const SHORT: ReadonlySet<number> = new Set([-ERRNO.EMFILE, -ERRNO.ENFILE]);
+
 /** Starts a connect to a backend. One address, one try: choosing another is the session's business. */
 export function openUpstream(tools: Tools, pool: PoolSnapshot, backend: BackendSnapshot): OpenedUpstream {
 	const { libc } = tools;
 	const address = addressOf(libc, backend.target);
 	if (address === null) return { fd: -ERRNO.EINVAL, connected: false };
-	const fd = libc.socket(address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+	let fd = libc.socket(address.family, STREAM);
+	if (SHORT.has(fd) && tools.spare.lend()) fd = libc.socket(address.family, STREAM);
 	if (fd < 0) return { fd, connected: false };
 	const bound = address.family === AF_UNIX ? 0 : bindSource(tools, fd, pool.sourceAddress);
 	if (bound < 0) return failed(tools, fd, bound);

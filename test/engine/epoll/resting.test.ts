@@ -44,6 +44,9 @@ t.test(
 			'told once, however often it fails',
 		);
 		starvation.end();
+		t.same(said(), [], 'not while it may pause again at once');
+		state.nowNs += 1_000 * MS;
+		starvation.end();
 		starvation.end();
 		t.same(said(), ['accepting goes on']);
 		starvation.begin(-ERRNO.ENFILE);
