@@ -3,7 +3,13 @@
  * with one JSON line on standard output that tells, after a garbage collection on every thread, what the
  * shared scoreboard holds. The product knows nothing of it: a worker's `workerData` names the shared memory.
  */
-import { BroadcastChannel, isMainThread, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import {
+	BroadcastChannel,
+	isMainThread,
+	type MessagePort,
+	receiveMessageOnPort,
+	workerData,
+} from 'node:worker_threads';
 import type { WorkerStart } from '../../src/core/messages.ts';
 import { SLOTS_PER_PAGE, TOTAL_INDEX, totalsBase } from '../../src/shared/layout.ts';
 import { Repair } from '../../src/shared/repair.ts';
@@ -61,13 +67,15 @@ function answerQuestions({ workers, memory, native }: WorkerStart): void {
 
 /** A native engine's loop hears no events of Node's, but reads the clock at every turn. */
 function listenAtTheClock(hear: (question: Partial<Question>) => void): void {
+	// The runtime takes either kind of port here (worker_threads, receiveMessageOnPort); the types know one.
+	const port = channel as unknown as MessagePort;
 	const now = performance.now.bind(performance);
 	let lookedMs = 0;
 	performance.now = () => {
 		const ms = now();
 		if (ms - lookedMs < 20) return ms;
 		lookedMs = ms;
-		for (let got = receiveMessageOnPort(channel); got !== undefined; got = receiveMessageOnPort(channel)) {
+		for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port)) {
 			hear(got.message as Partial<Question>);
 		}
 		return ms;
