@@ -36,7 +36,6 @@ export class Starvation implements Timed {
 	begin(error: number): void {
 		this.#owner.pauseAll();
 		this.#rest();
-		this.#pausedNs = this.#owner.nowNs();
 		if (this.#starving) return;
 		this.#starving = true;
 		this.#owner.log({ level: 'warn', msg: 'accepting pauses', fields: { error: errnoName(error) } });
@@ -50,7 +49,8 @@ export class Starvation implements Timed {
 	}
 
 	#rest(): void {
-		this.nextNs = this.#owner.nowNs() + REST_MS * NS_PER_MS;
+		this.#pausedNs = this.#owner.nowNs();
+		this.nextNs = this.#pausedNs + REST_MS * NS_PER_MS;
 	}
 
 	/** A client was accepted. */
