@@ -58,7 +58,7 @@ const passive = z
 					.default(5)
 					.meta(
 						about(
-							'So many failures of sessions eject a backend: a connect refused, timed out or unreachable, or a reset before any byte had passed. Our own shortage of ports or descriptors does not count.',
+							'So many failures of sessions eject a backend: a connect refused, timed out or unreachable, or a reset within a second of the connect, before any byte had passed. Our own shortage of ports or descriptors does not count.',
 							3,
 						),
 					),
