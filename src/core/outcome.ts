@@ -21,6 +21,13 @@ export const OUTCOMES = [
 	'queue-timeout',
 	'connect-failed',
 	'own-shortage',
+	'proxy-header-invalid',
+	'proxy-header-timeout',
+	'not-tls',
+	'client-hello-invalid',
+	'client-hello-timeout',
+	'tls-failed',
+	'upstream-tls-failed',
 	'internal-error',
 ] as const;
 

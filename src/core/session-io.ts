@@ -1,6 +1,6 @@
 import type { Endpoint } from './address.ts';
 import type { ConnectFailure } from './outcome.ts';
-import type { BackendSnapshot, PoolSnapshot } from './snapshot.ts';
+import type { BackendSnapshot, PoolSnapshot, TerminateTls, UpstreamTls } from './snapshot.ts';
 import type { Side } from './units.ts';
 
 /** What is known of a client connection when it is accepted. */
@@ -9,6 +9,34 @@ export interface AcceptedFacts {
 	readonly listener: number;
 	/** The socket's remote end; address null on a unix-domain socket. */
 	readonly peer: Endpoint;
+	/** The accepted socket's own end; null on a unix-domain socket, and where nobody asks (`ListenerSnapshot.needsLocal`). */
+	readonly local: Endpoint | null;
+}
+
+/** A client's certificate, as the handshake left it. */
+export interface ClientCertificate {
+	/** It leads to the CA that the listener names. */
+	readonly verified: boolean;
+	/** Why not; null when verified. */
+	readonly error: string | null;
+	readonly commonName: string | null;
+	/** DNS, e-mail and URI names of its subject alternative name, and its common name; in lower case. */
+	readonly names: readonly string[];
+	/** SHA-256 of the certificate, 64 hex digits in lower case. */
+	readonly fingerprint: string;
+}
+
+/** What a handshake with a client came to. */
+export interface TlsFacts {
+	/** `TLSv1.3`. */
+	readonly version: string;
+	/** IANA's or OpenSSL's name, e.g. `TLS_AES_128_GCM_SHA256`. */
+	readonly cipher: string;
+	/** The protocol agreed on. */
+	readonly alpn: string | null;
+	readonly resumed: boolean;
+	/** Null: it sent none. */
+	readonly certificate: ClientCertificate | null;
 }
 
 /**
@@ -18,14 +46,28 @@ export interface AcceptedFacts {
 export type SessionEvent =
 	/** First event of every session. */
 	| { readonly type: 'accepted' }
-	/** The client sent its first byte before the relay began. */
+	/** The client sent its first byte before the relay began; again after `consume` when that left nothing and more came. */
 	| { readonly type: 'early-bytes' }
+	/**
+	 * The answer to `peek`: all that was read of the client and not consumed, more than `beyond`. A view that is
+	 * good for this step only.
+	 */
+	| { readonly type: 'bytes'; readonly bytes: Uint8Array }
+	/** After `handshake`. */
+	| { readonly type: 'tls-ready'; readonly tls: TlsFacts }
+	| { readonly type: 'tls-failed'; readonly reason: string }
 	/** A side sent FIN and all its bytes have been read. */
 	| { readonly type: 'eof'; readonly side: Side }
 	/** A side was reset, or failed in a way that amounts to it. */
 	| { readonly type: 'reset'; readonly side: Side }
 	| { readonly type: 'connected' }
 	| { readonly type: 'connect-failed'; readonly cause: ConnectFailure; readonly code: string }
+	/** After `greet`: the first bytes that the backend sent, at least one. Good for this step only. */
+	| { readonly type: 'greeted'; readonly bytes: Uint8Array }
+	/** After `secure`. */
+	| { readonly type: 'upstream-tls-ready' }
+	/** After `greet` or `secure`: the backend said no, or closed. Its socket is closed. */
+	| { readonly type: 'upstream-tls-failed'; readonly reason: string }
 	/** A place may stand ready for this session, which waits in a queue; never told from inside another step. */
 	| { readonly type: 'grant' }
 	/** All that was read from the other side has been taken by the kernel for this side; only after `flush`. */
@@ -53,9 +95,37 @@ export type SessionEvent =
 export type SessionAction =
 	/** Answer the client's refusal in this manner; a `close` follows at once, or later when held. */
 	| { readonly type: 'hold' }
-	/** Open a connection to the backend. One at a time. */
-	| { readonly type: 'connect'; readonly pool: PoolSnapshot; readonly backend: BackendSnapshot }
-	/** Drop the pending connect without a trace; no event follows for it. */
+	/**
+	 * Read the client, and answer `bytes` once, as soon as more than `beyond` bytes are there that nobody consumed.
+	 * No more than about `atMost` are held; without a `peek` in force none are read but to see a FIN.
+	 */
+	| { readonly type: 'peek'; readonly beyond: number; readonly atMost: number }
+	/** The first so many bytes of what the client sent were for us: nobody else gets them. */
+	| { readonly type: 'consume'; readonly bytes: number }
+	/** Write this to the client now. A few bytes, before the relay. */
+	| { readonly type: 'reply'; readonly bytes: Uint8Array }
+	/** Take the client's TLS off, with what was held of it first. From `tls-ready` on its bytes are those inside. */
+	| { readonly type: 'handshake'; readonly tls: TerminateTls; readonly serverName: string | null }
+	/**
+	 * Open a connection to the backend. One at a time. `preface` is written first of all, before `connected` is told,
+	 * and counted nowhere.
+	 */
+	| {
+			readonly type: 'connect';
+			readonly pool: PoolSnapshot;
+			readonly backend: BackendSnapshot;
+			readonly preface: Uint8Array | null;
+	  }
+	/** Write this to the connected backend and answer with what it says first: `greeted`. */
+	| { readonly type: 'greet'; readonly bytes: Uint8Array }
+	/** Speak TLS with the connected backend from now on. `serverName` null: none is sent, and its address is verified. */
+	| {
+			readonly type: 'secure';
+			readonly tls: UpstreamTls;
+			readonly serverName: string | null;
+			readonly alpn: readonly string[];
+	  }
+	/** Drop the pending connect, greeting or upstream handshake without a trace; no event follows for it. */
 	| { readonly type: 'cancel-connect' }
 	/** Move bytes both ways, each direction as its gate allows; what the client sent early goes first. */
 	| { readonly type: 'relay'; readonly gates: RelayGates }

@@ -147,7 +147,68 @@ export interface ListenerTimeouts {
 	/** After one side's FIN, no byte the other way for so long. */
 	readonly halfCloseMs: number | null;
 	readonly maxDurationMs: number | null;
+	/** From accept, or the end of a PROXY header, to a whole ClientHello. */
+	readonly clientHelloMs: number;
+	readonly tlsHandshakeMs: number;
 }
+
+/** Peers that must send a PROXY header; from others the bytes are payload. */
+export interface ProxyProtocolIn {
+	readonly from: NetworkTable;
+	readonly timeoutMs: number;
+}
+
+/** Protocols in which TLS begins after a few bytes in the clear. */
+export const START_TLS = ['postgres'] as const;
+export type StartTls = (typeof START_TLS)[number];
+
+/** TLS goes through untouched; the ClientHello is read for routes. */
+export interface PassthroughTls {
+	readonly mode: 'passthrough';
+	readonly startTls: StartTls | null;
+}
+
+/** A certificate with its key, both checked to belong together. */
+export interface CertificateSnapshot {
+	/** PEM, the chain after it. */
+	readonly certificate: string;
+	/** PEM. */
+	readonly key: string;
+	/** The OCSP response to staple, DER. */
+	readonly ocsp: Uint8Array | null;
+	/** DNS names it is good for, in lower case; `*.` stands for one label. */
+	readonly names: readonly string[];
+	/** Taken when no certificate has the name asked for. At least one of a listener is. */
+	readonly isDefault: boolean;
+}
+
+/** What is asked of clients' certificates. */
+export interface ClientAuth {
+	/** PEM. */
+	readonly ca: string;
+	readonly mode: 'require' | 'request';
+	/** One of the certificate's names must match one of these (`*.` is one label); empty: any. In lower case. */
+	readonly names: readonly string[];
+	/** SHA-256 of the certificates that may come in, 64 hex digits in lower case; empty: any. */
+	readonly fingerprints: readonly string[];
+}
+
+export interface TerminateTls {
+	readonly mode: 'terminate';
+	readonly startTls: StartTls | null;
+	/** Changes when anything of this listener's TLS does: what a worker prepares of it is kept by this. */
+	readonly identity: string;
+	readonly certificates: readonly CertificateSnapshot[];
+	readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+	/** OpenSSL's list; null: the runtime's default. */
+	readonly ciphers: string | null;
+	readonly alpn: readonly string[];
+	/** 48 bytes, the same for all workers (RFC 5077 section 4 names, encrypts and signs with its thirds). */
+	readonly ticketKey: Uint8Array;
+	readonly clientAuth: ClientAuth | null;
+}
+
+export type ListenerTls = PassthroughTls | TerminateTls;
 
 export interface KeepAlive {
 	readonly idleMs: number;
@@ -173,6 +234,14 @@ export interface ListenerSnapshot extends Limited {
 	readonly shaping: ListenerShaping;
 	readonly timeouts: ListenerTimeouts;
 	readonly keepAlive: KeepAlive;
+	/** Null: nobody sends a PROXY header. */
+	readonly proxyProtocol: ProxyProtocolIn | null;
+	/** Null: plain TCP, or whatever it is. */
+	readonly tls: ListenerTls | null;
+	/** Only the engine on Node's `tls` can serve it: it terminates TLS, or a pool that its routes name speaks it. */
+	readonly needsNode: boolean;
+	/** A pool that its routes name is told the address that clients connected to. */
+	readonly needsLocal: boolean;
 	readonly routes: readonly RouteSnapshot[];
 }
 
@@ -181,6 +250,17 @@ export interface RouteMatch {
 	readonly countries: ReadonlySet<string> | null;
 	readonly regions: ReadonlySet<number> | null;
 	readonly networks: NetworkTable | null;
+	/** Server names of the ClientHello. */
+	readonly sni: NameSet | null;
+	/** The client offers one of these. */
+	readonly alpn: ReadonlySet<string> | null;
+}
+
+/** Names in lower case without a trailing dot. */
+export interface NameSet {
+	readonly exact: ReadonlySet<string>;
+	/** `example.com` for `*.example.com`, which has any one label more. */
+	readonly parents: ReadonlySet<string>;
 }
 
 export interface RouteSnapshot {
@@ -201,8 +281,19 @@ export interface RetryPolicy {
 	readonly maxBackoffMs: number;
 }
 
+/** One step of a probe's conversation: bytes to send, or bytes to see in what the backend has sent since the last step. */
+export type ScriptStep = { readonly send: string } | { readonly expect: string };
+
+/** What a probe does once it is connected; `tcp`: nothing more. */
+export type ProbeType =
+	| { readonly type: 'tcp' }
+	| { readonly type: 'tls' }
+	| { readonly type: 'http'; readonly path: string; readonly status: readonly number[] }
+	| { readonly type: 'script'; readonly steps: readonly ScriptStep[] };
+
 /** Probes of a pool's backends by connecting to them. */
 export interface ActiveHealth {
+	readonly probe: ProbeType;
 	readonly intervalMs: number;
 	readonly timeoutMs: number;
 	/** Good results in a row that turn a backend up. */
@@ -240,6 +331,31 @@ export interface PoolQueueSnapshot {
 	readonly first: boolean;
 }
 
+export const PROXY_TLVS = ['authority', 'alpn', 'ssl', 'unique-id', 'crc32c'] as const;
+export type ProxyTlv = (typeof PROXY_TLVS)[number];
+
+export interface ProxyProtocolOut {
+	readonly version: 'v1' | 'v2';
+	/** Of version 2 alone. */
+	readonly tlvs: readonly ProxyTlv[];
+}
+
+/** TLS to backends. */
+export interface UpstreamTls {
+	/** Changes when anything of this pool's TLS does. */
+	readonly identity: string;
+	readonly startTls: StartTls | null;
+	readonly verify: boolean;
+	/** PEM; null: the runtime's roots. */
+	readonly ca: string | null;
+	/** `sni`: the client's, `backend`: the backend's host name as configured; else this name. */
+	readonly serverName: { readonly from: 'sni' | 'backend' } | { readonly name: string };
+	/** Offered to the backend; `client`: what was agreed on with the client. */
+	readonly alpn: readonly string[] | 'client';
+	readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+	readonly clientCertificate: { readonly certificate: string; readonly key: string } | null;
+}
+
 export interface PoolSnapshot {
 	readonly index: number;
 	readonly name: string;
@@ -254,6 +370,10 @@ export interface PoolSnapshot {
 	readonly health: PoolHealth;
 	/** When every pool of a route is down and less than this share of this one is healthy, health is ignored; 0: never. */
 	readonly panicBelow: number;
+	/** The header that backends get; null: none. */
+	readonly proxyProtocol: ProxyProtocolOut | null;
+	/** Null: backends get what the client sends. */
+	readonly tls: UpstreamTls | null;
 	readonly shaping: Shaped;
 	readonly backends: readonly BackendSnapshot[];
 }
@@ -265,6 +385,8 @@ export interface BackendSnapshot extends Limited {
 	readonly name: string;
 	/** Already resolved: `host` is an IP address. */
 	readonly target: SocketTarget;
+	/** The host name that its address was written as; null where that was an IP address or a path. */
+	readonly hostName: string | null;
 	/** 0 takes no new sessions. */
 	readonly weight: number;
 	/** Used only when no other backend of the pool is open. */

@@ -1,6 +1,6 @@
 import { errorText } from '../core/errors.ts';
 import type { RelayGates, SessionAction, SessionEvent } from '../core/session-io.ts';
-import type { BackendSnapshot, PoolSnapshot } from '../core/snapshot.ts';
+import type { BackendSnapshot, PoolSnapshot, TerminateTls, UpstreamTls } from '../core/snapshot.ts';
 import type { Side } from '../core/units.ts';
 import { type DeadlineEntry, Deadlines } from './deadlines.ts';
 import type { EngineOptions, EngineSession } from './engine.ts';
@@ -8,7 +8,13 @@ import type { EngineOptions, EngineSession } from './engine.ts';
 /** The hands of one session: each method carries out the action of its name (see `SessionAction`). */
 export interface Shell {
 	hold(): void;
-	connect(pool: PoolSnapshot, backend: BackendSnapshot): void;
+	peek(beyond: number, atMost: number): void;
+	consume(bytes: number): void;
+	reply(bytes: Uint8Array): void;
+	handshake(tls: TerminateTls, serverName: string | null): void;
+	connect(pool: PoolSnapshot, backend: BackendSnapshot, preface: Uint8Array | null): void;
+	greet(bytes: Uint8Array): void;
+	secure(tls: UpstreamTls, serverName: string | null, alpn: readonly string[]): void;
 	cancelConnect(): void;
 	relay(gates: RelayGates): void;
 	shutdown(side: Side): void;
@@ -135,7 +141,19 @@ export class Driver<S extends EngineSession> {
 			case 'hold':
 				return shell.hold();
 			case 'connect':
-				return shell.connect(action.pool, action.backend);
+				return shell.connect(action.pool, action.backend, action.preface);
+			case 'peek':
+				return shell.peek(action.beyond, action.atMost);
+			case 'consume':
+				return shell.consume(action.bytes);
+			case 'reply':
+				return shell.reply(action.bytes);
+			case 'handshake':
+				return shell.handshake(action.tls, action.serverName);
+			case 'greet':
+				return shell.greet(action.bytes);
+			case 'secure':
+				return shell.secure(action.tls, action.serverName, action.alpn);
 			case 'cancel-connect':
 				return shell.cancelConnect();
 			case 'relay':

@@ -110,6 +110,13 @@ export class Session {
 			case 'accepted':
 				if (this.state === 'new') this.follow(this.arriving().admit(nowNs), nowNs, out);
 				return;
+			case 'bytes':
+			case 'tls-ready':
+			case 'tls-failed':
+			case 'greeted':
+			case 'upstream-tls-ready':
+			case 'upstream-tls-failed':
+				return;
 			case 'early-bytes':
 				this.earlyBytes = true;
 				return;
@@ -192,7 +199,7 @@ export class Session {
 	private connect(place: Granted, nowNs: number, out: SessionAction[]): void {
 		this.journal.connecting(place, nowNs);
 		this.enter('connecting', place.pool.connectTimeoutMs, nowNs);
-		out.push({ type: 'connect', pool: place.pool, backend: place.backend });
+		out.push({ type: 'connect', pool: place.pool, backend: place.backend, preface: null });
 	}
 
 	private onConnectFailed(cause: ConnectFailure, code: string, nowNs: number, out: SessionAction[]): void {

@@ -10,7 +10,14 @@ import type { Total } from '../../src/shared/layout.ts';
 import { countingSlots, type PoolSpec, snapshotOf } from '../support/snapshots.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
 
-const ACTIVE: ActiveHealth = { intervalMs: 5_000, timeoutMs: 2_000, rise: 2, fall: 3, port: null };
+const ACTIVE: ActiveHealth = {
+	probe: { type: 'tcp' },
+	intervalMs: 5_000,
+	timeoutMs: 2_000,
+	rise: 2,
+	fall: 3,
+	port: null,
+};
 const PASSIVE: PassiveHealth = { failures: 3, withinMs: 10_000, ejectMs: 20_000, maxEjected: 0.5 };
 const GOOD: ProbeResult = { type: 'good' };
 const REFUSED: ProbeResult = { type: 'bad', reason: 'connect refused (ECONNREFUSED)' };

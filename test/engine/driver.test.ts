@@ -31,6 +31,24 @@ class FakeShell implements Shell {
 	onFlush: () => void = () => {};
 	onClose: () => void = () => {};
 
+	peek(): void {
+		this.done.push('peek');
+	}
+	consume(): void {
+		this.done.push('consume');
+	}
+	reply(): void {
+		this.done.push('reply');
+	}
+	handshake(): void {
+		this.done.push('handshake');
+	}
+	greet(): void {
+		this.done.push('greet');
+	}
+	secure(): void {
+		this.done.push('secure');
+	}
 	hold(): void {
 		this.done.push('hold');
 	}

@@ -81,7 +81,7 @@ export class BenchSession {
 
 	constructor(bench: SessionBench, peer: IpAddress | null, listener: number) {
 		this.bench = bench;
-		const facts = { listener, peer: { address: peer, port: 4000 } };
+		const facts = { listener, peer: { address: peer, port: 4000 }, local: null };
 		this.session = new Session(bench.context, facts, this.meter, bench.nowNs);
 	}
 

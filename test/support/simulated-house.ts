@@ -113,7 +113,7 @@ export class SimulatedHouse {
 						name: 'game',
 						maxConnections: 100,
 						rates: [rate(300, 100), rate(1990, 1000)],
-						timeouts: { idleMs: 300, halfCloseMs: 100, maxDurationMs: 345 },
+						timeouts: { idleMs: 300, halfCloseMs: 100, maxDurationMs: 345, clientHelloMs: 50, tlsHandshakeMs: 50 },
 						access: {
 							allow: null,
 							deny: { networks: buildNetworkTable(['10.3.0.0/29']), countries: null, regions: null },

@@ -311,7 +311,7 @@ class Connection {
 		this.simulation = simulation;
 		this.worker = worker;
 		this.number = number;
-		const facts = { listener: 0, peer: { address, port: number % 65536 } };
+		const facts = { listener: 0, peer: { address, port: number % 65536 }, local: null };
 		this.session = new Session(worker.context, facts, this.meter, simulation.agenda.nowNs);
 		if (simulation.chance(0.05)) this.later(50, () => this.tell({ type: 'reset', side: 'client' }));
 		if (simulation.chance(0.5)) this.later(5, () => this.tell({ type: 'early-bytes' }));

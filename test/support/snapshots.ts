@@ -2,6 +2,7 @@ import {
 	type BackendSnapshot,
 	type GeoSnapshot,
 	type ListenerSnapshot,
+	type ListenerTimeouts,
 	type PoolSnapshot,
 	type ProcessSnapshot,
 	type RateLimit,
@@ -39,7 +40,8 @@ export interface RouteSpec {
 	readonly to: readonly string[];
 }
 
-export interface ListenerSpec extends Omit<Given<ListenerSnapshot>, 'routes'> {
+export interface ListenerSpec extends Omit<Given<ListenerSnapshot>, 'routes' | 'timeouts'> {
+	readonly timeouts?: Partial<ListenerTimeouts>;
 	readonly routes?: readonly RouteSpec[];
 }
 
@@ -109,6 +111,8 @@ function poolOf(spec: PoolSpec, index: number, claim: ClaimSlot): PoolSnapshot {
 		shaping: UNSHAPED,
 		health: { active: null, passive: null },
 		panicBelow: 0,
+		proxyProtocol: null,
+		tls: null,
 		...spec,
 		name,
 		index,
@@ -121,6 +125,7 @@ function backendOf(spec: Given<BackendSnapshot>, index: number, pool: string, cl
 	const name = spec.name ?? `${pool}-b${index}`;
 	return {
 		target: { type: 'tcp', host: '127.0.0.1', port: 1 + index },
+		hostName: null,
 		weight: 1,
 		backup: false,
 		maxConnections: null,
@@ -132,6 +137,14 @@ function backendOf(spec: Given<BackendSnapshot>, index: number, pool: string, cl
 		slot: claim('backend', `${pool}/${name}`, ''),
 	};
 }
+
+const TIMEOUTS: ListenerTimeouts = {
+	idleMs: 600_000,
+	halfCloseMs: 60_000,
+	maxDurationMs: null,
+	clientHelloMs: 5_000,
+	tlsHandshakeMs: 10_000,
+};
 
 function listenerOf(
 	spec: ListenerSpec,
@@ -146,18 +159,22 @@ function listenerOf(
 		access: null,
 		perClient: null,
 		shaping: { listener: UNSHAPED, client: UNSHAPED, connection: UNSHAPED },
-		timeouts: { idleMs: 600_000, halfCloseMs: 60_000, maxDurationMs: null },
 		keepAlive: { idleMs: 60_000, intervalMs: 10_000, count: 6 },
 		maxConnections: null,
 		rates: [],
 		overflow: 'refuse',
+		proxyProtocol: null,
+		tls: null,
+		needsNode: false,
+		needsLocal: false,
 		...spec,
+		timeouts: { ...TIMEOUTS, ...spec.timeouts },
 		name,
 		index,
 		slot: claim('listener', name, ''),
 		routes: routes.map((route, at) => ({
 			name: `${at + 1}`,
-			match: { countries: null, regions: null, networks: null, ...route.match },
+			match: { countries: null, regions: null, networks: null, sni: null, alpn: null, ...route.match },
 			pools: route.to.map((to) => pools.findIndex((pool) => pool.name === to)),
 		})),
 	};

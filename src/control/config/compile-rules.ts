@@ -55,7 +55,11 @@ export function compileAccess(access: AccessConfig, lookups: Lookups): AccessRul
 	};
 }
 
-export const compileMatch = (match: RouteConfig['match'], lookups: Lookups): RouteMatch => conditions(match, lookups);
+export const compileMatch = (match: RouteConfig['match'], lookups: Lookups): RouteMatch => ({
+	...conditions(match, lookups),
+	sni: null,
+	alpn: null,
+});
 
 function conditions(lists: NonNullable<AccessConfig['allow']>, lookups: Lookups): AccessList {
 	return {
@@ -118,6 +122,7 @@ export function compileHealth({ active, passive }: PoolConfig['health']): PoolHe
 			active === 'off'
 				? null
 				: {
+						probe: { type: 'tcp' },
 						intervalMs: active.interval,
 						timeoutMs: active.timeout,
 						rise: active.rise,

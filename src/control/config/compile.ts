@@ -160,8 +160,14 @@ function compileListener(
 			idleMs: timeouts.idle,
 			halfCloseMs: timeouts.halfClose,
 			maxDurationMs: timeouts.maxDuration ?? null,
+			clientHelloMs: 5_000,
+			tlsHandshakeMs: 10_000,
 		},
 		keepAlive: { idleMs: keepAlive.idle, intervalMs: keepAlive.interval, count: keepAlive.count },
+		proxyProtocol: null,
+		tls: null,
+		needsNode: false,
+		needsLocal: false,
 		routes: listener.routes.map((route, place) => ({
 			name: String(place + 1),
 			match: compileMatch(route.match, lookups),
@@ -183,6 +189,8 @@ function compilePool(pool: PoolConfig, index: number, input: CompileInput): Pool
 		queue: pool.queue === undefined ? null : compileQueue(pool.name, pool.queue, input.slots),
 		health: compileHealth(pool.health),
 		panicBelow: pool.panicBelow,
+		proxyProtocol: null,
+		tls: null,
 		shaping: compileShaped(pool),
 		backends: pool.backends
 			.flatMap((backend) => placesOf(backend, input.resolved))
@@ -229,6 +237,7 @@ function compileBackend(pool: string, place: BackendPlace, index: number, slots:
 		maxConnections: backend.maxConnections ?? null,
 		rates: backend.rate,
 		target,
+		hostName: isName(backend.address) ? backend.address.host : null,
 		weight: backend.weight,
 		backup: backend.backup,
 		shaping: compileShaped(backend),

@@ -1,6 +1,6 @@
 import { connectFailureOf } from '../../core/connect-failure.ts';
 import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
-import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapshot.ts';
+import type { BackendSnapshot, KeepAlive, PoolSnapshot, TerminateTls, UpstreamTls } from '../../core/snapshot.ts';
 import type { Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
@@ -58,7 +58,31 @@ export class EpollConnection implements Shell, FdOwner, Reporter, Straggler {
 
 	hold(): void {}
 
-	connect(pool: PoolSnapshot, backend: BackendSnapshot): void {
+	peek(_beyond: number, _atMost: number): void {
+		throw new Error('peek: not yet');
+	}
+
+	consume(_bytes: number): void {
+		throw new Error('consume: not yet');
+	}
+
+	reply(_bytes: Uint8Array): void {
+		throw new Error('reply: not yet');
+	}
+
+	handshake(_tls: TerminateTls, _serverName: string | null): void {
+		throw new Error('handshake: not yet');
+	}
+
+	greet(_bytes: Uint8Array): void {
+		throw new Error('greet: not yet');
+	}
+
+	secure(_tls: UpstreamTls, _serverName: string | null, _alpn: readonly string[]): void {
+		throw new Error('secure: not yet');
+	}
+
+	connect(pool: PoolSnapshot, backend: BackendSnapshot, _preface: Uint8Array | null): void {
 		const opened = openUpstream(this.#tools, pool, backend);
 		if (opened.fd < 0) return this.#connectFailed(opened.fd);
 		this.#backend.begin(opened.fd, backend.target.type === 'unix');

@@ -136,7 +136,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 
 	#begin(listener: ListenerSnapshot, from: EpollListener, fd: number, peer: Endpoint): void {
 		const connection = new EpollConnection(this.#tools, fd, from.isUnix, listener.keepAlive);
-		const facts = { listener: listener.index, peer };
+		const facts = { listener: listener.index, peer, local: null };
 		const session = this.#options.createSession(facts, connection.meter);
 		const journey = this.#driver.add(session, connection);
 		this.#connections.set(session, connection);

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { connectFailureOf } from '../../core/connect-failure.ts';
 import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
-import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapshot.ts';
+import type { BackendSnapshot, KeepAlive, PoolSnapshot, TerminateTls, UpstreamTls } from '../../core/snapshot.ts';
 import { otherSide, type Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
@@ -77,7 +77,31 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	/** The client goes on waiting; what it sends is held as before. */
 	hold(): void {}
 
-	connect(pool: PoolSnapshot, backend: BackendSnapshot): void {
+	peek(_beyond: number, _atMost: number): void {
+		throw new Error('peek: not yet');
+	}
+
+	consume(_bytes: number): void {
+		throw new Error('consume: not yet');
+	}
+
+	reply(_bytes: Uint8Array): void {
+		throw new Error('reply: not yet');
+	}
+
+	handshake(_tls: TerminateTls, _serverName: string | null): void {
+		throw new Error('handshake: not yet');
+	}
+
+	greet(_bytes: Uint8Array): void {
+		throw new Error('greet: not yet');
+	}
+
+	secure(_tls: UpstreamTls, _serverName: string | null, _alpn: readonly string[]): void {
+		throw new Error('secure: not yet');
+	}
+
+	connect(pool: PoolSnapshot, backend: BackendSnapshot, _preface: Uint8Array | null): void {
 		try {
 			const socket = openUpstream(pool, backend, this.#keepAlive);
 			this.#backend = new SocketEnd('backend', socket, this, backend.target.type === 'unix');

@@ -131,7 +131,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	#begin(listener: ListenerSnapshot, socket: Socket, unix: boolean, peer: Endpoint): void {
 		if (!unix) withKeepAlive(socket, listener.keepAlive);
 		const connection = new Connection(this, socket, unix, listener.keepAlive);
-		const session = this.#options.createSession({ listener: listener.index, peer }, connection.meter);
+		const session = this.#options.createSession({ listener: listener.index, peer, local: null }, connection.meter);
 		const journey = this.#driver.add(session, connection);
 		this.#connections.set(session, connection);
 		connection.report = (event) => this.#driver.tell(journey, event);

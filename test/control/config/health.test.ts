@@ -14,7 +14,7 @@ function snapshotOf(health: HealthInput | undefined, panicBelow?: number) {
 }
 
 const DEFAULT: PoolHealth = {
-	active: { intervalMs: 5_000, timeoutMs: 2_000, rise: 2, fall: 3, port: null },
+	active: { probe: { type: 'tcp' }, intervalMs: 5_000, timeoutMs: 2_000, rise: 2, fall: 3, port: null },
 	passive: { failures: 5, withinMs: 10_000, ejectMs: 20_000, maxEjected: 0.5 },
 };
 
@@ -31,7 +31,7 @@ t.test('health as written, with its defaults', async (t) => {
 				passive: { failures: 1, within: '1m', eject: '2m', maxEjected: 1 },
 			},
 			{
-				active: { intervalMs: 1_000, timeoutMs: 300, rise: 1, fall: 5, port: 99 },
+				active: { probe: { type: 'tcp' }, intervalMs: 1_000, timeoutMs: 300, rise: 1, fall: 5, port: 99 },
 				passive: { failures: 1, withinMs: 60_000, ejectMs: 120_000, maxEjected: 1 },
 			},
 		],
