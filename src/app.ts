@@ -5,6 +5,7 @@ import { monotonicClock } from './clock.ts';
 import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
 import type { Config } from './control/config/schema.ts';
+import { EngineNotes } from './control/engine-notes.ts';
 import { Fleet } from './control/fleet.ts';
 import type { MmdbFile } from './control/geo/mmdb-file.ts';
 import type { GeoSource } from './control/geo/source.ts';
@@ -15,13 +16,14 @@ import { afterTimeout } from './control/probe-schedule.ts';
 import { TcpProbes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, RELOAD_LOOKUPS_MS, START_LOOKUPS_MS, systemLookup } from './control/resolve.ts';
-import { SnapshotSources } from './control/snapshot-sources.ts';
+import { type MakeSnapshot, SnapshotSources } from './control/snapshot-sources.ts';
 import { Turns } from './control/turns.ts';
 import { countWorkers } from './control/worker-count.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
-import type { Clock, NativeHost } from './core/ports.ts';
+import type { Clock, EngineName, NativeHost } from './core/ports.ts';
+import type { Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
-import { openNativeHost, refuseWaiting, warnOfCap } from './native.ts';
+import { openNativeHost, refuseWaiting, refuseWaitingOnNode, warnOfCap } from './native.ts';
 import { seededRng } from './rng.ts';
 import { RingReader } from './shared/ring-reader.ts';
 
@@ -37,6 +39,8 @@ export interface AppOptions {
 	readonly ringBytes?: number;
 	/** Aborted before it has started: it never does, and leaves nothing behind. */
 	readonly cancel?: AbortSignal;
+	/** Changes every snapshot before it is put in force. */
+	readonly retouch?: (snapshot: Snapshot) => Snapshot;
 }
 
 /** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
@@ -55,8 +59,9 @@ export class App {
 	private readonly options: AppOptions;
 	private readonly log: Log;
 	private readonly clock: Clock;
+	/** Of each engine. */
 	private readonly workerCount: number;
-	/** Null: the engine is `node`. */
+	/** Null: the only engine is `node`. */
 	private readonly native: NativeHost | null;
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
@@ -64,6 +69,7 @@ export class App {
 	private readonly probes = new TcpProbes();
 	private readonly health: HealthKeeper;
 	private readonly book = new AddressBook();
+	private readonly engines: EngineNotes;
 	private config: Config;
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
 	private readonly patience = new Patience();
@@ -98,6 +104,7 @@ export class App {
 		this.clock = monotonicClock();
 		this.workerCount = workerCount;
 		this.native = openNativeHost(config.engine, workerCount, this.log);
+		this.engines = new EngineNotes(this.log, this.engine);
 		if (this.native === null) refuseWaiting(config);
 		this.fleet = new Fleet({
 			url: WORKER_URL,
@@ -136,8 +143,8 @@ export class App {
 		return this.book.listening;
 	}
 
-	/** What moves the bytes. */
-	get engine(): 'epoll' | 'node' {
+	/** What moves the bytes, but for listeners that only the node engine can serve. */
+	get engine(): EngineName {
 		return this.native === null ? 'node' : 'epoll';
 	}
 
@@ -161,7 +168,7 @@ export class App {
 		const plan = await this.book.plan(this.config);
 		this.refuseWhenStopping();
 		this.pump.start();
-		const failures = await this.fleet.start(this.sources.maker(this.config, plan, geo));
+		const failures = await this.fleet.start(this.maker(this.config, plan, geo));
 		if (failures.length > 0) {
 			throw new SluiceError('cannot-bind', failures.join('\n'), { exitCode: EXIT.cannotStart });
 		}
@@ -234,7 +241,18 @@ export class App {
 	/** Answers the addresses that could not be opened; they are told of, and tried again. */
 	private async publish(config: Config, plan: AddressPlan, geo?: GeoSource): Promise<readonly string[]> {
 		this.refuseWhenStopping();
-		return this.fleet.publish(this.sources.maker(config, plan, geo));
+		return this.fleet.publish(this.maker(config, plan, geo));
+	}
+
+	/** What it makes is refused where an engine cannot do what a listener asks for. */
+	private maker(config: Config, plan: AddressPlan, geo?: GeoSource): MakeSnapshot {
+		const make = this.sources.maker(config, plan, geo);
+		return (id, slots) => {
+			const made = make(id, slots);
+			const snapshot = this.options.retouch?.(made) ?? made;
+			if (this.native !== null) refuseWaitingOnNode(snapshot);
+			return snapshot;
+		};
 	}
 
 	private refuseWhenStopping(): void {
@@ -266,10 +284,14 @@ export class App {
 	}
 
 	private tellListening(plan: AddressPlan, failures: readonly string[]): void {
+		const listeners = this.fleet.snapshot?.listeners ?? [];
+		this.engines.tell(listeners);
+		const engines = new Map(listeners.map((listener) => [listener.name, this.fleet.engineOf(listener)]));
 		for (const { listener, address } of this.book.adopt(plan, failures)) {
 			const workers = address.startsWith('unix:') ? 1 : this.workerCount;
-			this.log.info('listening', { listener, address, workers });
-			if (workers < this.workerCount) this.log.info('a unix socket is served by worker 0 alone', { listener, address });
+			this.log.info('listening', { listener, address, workers, engine: engines.get(listener) ?? this.engine });
+			if (workers < this.workerCount)
+				this.log.info('a unix socket is served by one worker alone', { listener, address });
 		}
 	}
 

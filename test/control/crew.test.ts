@@ -16,9 +16,11 @@ function bench(t: Tap, script: string, delays: readonly (number | null)[]) {
 	const owner: CrewOwner = {
 		startData: (worker) => ({
 			worker,
+			place: worker,
 			workers: 2,
 			memory: { pages: [], clientTables: [], queues: [], wakes: new SharedArrayBuffer(0), rings: [] },
 			seed: 0,
+			bells: [],
 			native: null,
 		}),
 		sent: () => {},

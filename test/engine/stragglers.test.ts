@@ -2,7 +2,7 @@ import t from 'tap';
 import { Stragglers } from '../../src/engine/stragglers.ts';
 
 t.test('the oldest gives up when there are too many; who has closed counts no more', async (t) => {
-	const stragglers = new Stragglers(2);
+	const stragglers = new Stragglers(() => 2);
 	const gaveUp: string[] = [];
 	const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => ({
 		giveUp() {

@@ -205,7 +205,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 			buffers: new BufferPool(libc, SCRATCH_BYTES),
 			scratch,
 			lingerer: this.#lingerer,
-			stragglers: new Stragglers(this.#options.stragglers),
+			stragglers: new Stragglers(() => this.#options.stragglers()),
 			spare: this.#listeners.spare,
 			address: new SocketAddress(libc),
 			nowNs: () => this.#loop.nowNs,

@@ -55,7 +55,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 			wakeAt: (deadlineNs) => this.#timer.wakeAt(deadlineNs),
 		});
 		this.laneTimer = new LaneTimer(() => this.nowNs());
-		this.stragglers = new Stragglers(options.stragglers);
+		this.stragglers = new Stragglers(() => options.stragglers());
 		this.closer = new Closer(
 			() => this.nowNs() / NS_PER_MS,
 			() => this.#checkIdle(),
