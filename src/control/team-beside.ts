@@ -2,7 +2,7 @@ import type { Snapshot } from '../core/snapshot.ts';
 import type { Team, Teams } from './teams.ts';
 
 /** How often is looked whether the last session of a team that is no longer needed is over. */
-const LOOK_MS = 1_000;
+const LOOK_MS = 500;
 
 export interface TeamBesideOptions {
 	readonly teams: Teams;
