@@ -119,7 +119,7 @@ export class App {
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
 		this.pump = new RecordPump(
-			this.fleet.rings.map((ring) => new RingReader(ring)),
+			this.fleet.shared.memory.rings.map((ring) => new RingReader(ring)),
 			this.log,
 		);
 		this.sources = new SnapshotSources({
@@ -130,7 +130,7 @@ export class App {
 			pipes: this.native?.pipes ?? 0,
 		});
 		this.health = new HealthKeeper({
-			board: this.fleet.scoreboard,
+			board: this.fleet.shared.scoreboard,
 			log: this.log,
 			clock: this.clock,
 			schedule: { probe: this.probes.probe, after: afterTimeout, rng: seededRng(randomInt(2 ** 32)) },
@@ -160,7 +160,8 @@ export class App {
 
 	/** Whether the scoreboard holds nothing, and what does not add up on it; for tests. */
 	get held(): { readonly zero: boolean; readonly faults: readonly string[] } {
-		return { zero: this.fleet.repairs.isZero(), faults: this.fleet.repairs.audit() };
+		const { repairs } = this.fleet.shared;
+		return { zero: repairs.isZero(), faults: repairs.audit() };
 	}
 
 	private async open(): Promise<void> {

@@ -5,12 +5,12 @@ import type { FromWorker, WorkerStart } from '../core/messages.ts';
 import type { Clock, EngineName, NativeHost } from '../core/ports.ts';
 import type { ListenerSnapshot, Snapshot } from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
-import type { Repair } from '../shared/repair.ts';
-import type { Scoreboard } from '../shared/scoreboard.ts';
 import { Crew } from './crew.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LiveSnapshots, roomInSight } from './live-snapshots.ts';
 import type { Log } from './log.ts';
+import { afterTimeout } from './probe-schedule.ts';
+import { everyInterval } from './resolve.ts';
 import { restartDelayMs } from './restarts.ts';
 import { RollCall } from './roll-call.ts';
 import { Rollout } from './rollout.ts';
@@ -48,8 +48,8 @@ const CLOSE_GRACE_MS = 1_000;
  * puts snapshots in force on all of them.
  */
 export class Fleet {
+	readonly shared: SharedState;
 	private readonly options: FleetOptions;
-	private readonly shared: SharedState;
 	private readonly crew: Crew;
 	private readonly heartbeat: Heartbeat;
 	private readonly live: LiveSnapshots;
@@ -71,11 +71,9 @@ export class Fleet {
 			ringBytes: options.ringBytes,
 			clock: options.clock,
 			ring: (worker) => options.native?.ring(worker),
+			gone: (snapshot) => options.onSnapshotGone?.(snapshot),
 		});
-		this.live = new LiveSnapshots((snapshot) => {
-			this.shared.release(snapshot);
-			options.onSnapshotGone?.(snapshot);
-		});
+		this.live = new LiveSnapshots((snapshot) => this.shared.release(snapshot));
 		this.broken.promise.catch(() => {});
 		this.crew = new Crew(options.url, {
 			startData: (worker) => this.startData(worker),
@@ -89,29 +87,23 @@ export class Fleet {
 		});
 		this.beside = new TeamBeside({
 			teams: this.teams,
+			every: everyInterval,
 			hire: (team) => this.hire(team),
 			sessionsOf: (team) => this.sessionsOf(team),
 			letGo: (team) => this.letGo(team),
 		});
-		this.rollout = new Rollout({ ...options, teams: this.teams, crew: this.crew, memory: () => this.shared.memory });
+		this.rollout = new Rollout({
+			...options,
+			teams: this.teams,
+			crew: this.crew,
+			after: afterTimeout,
+			memory: () => this.shared.memory,
+		});
 		this.heartbeat = new Heartbeat({
 			words: this.shared.wakes,
 			workers: this.teams.capacity,
 			hangs: (worker) => this.endHung(worker),
 		});
-	}
-
-	get scoreboard(): Scoreboard {
-		return this.shared.scoreboard;
-	}
-
-	get repairs(): Repair {
-		return this.shared.repairs;
-	}
-
-	/** One record ring per worker, in their order. */
-	get rings(): readonly SharedArrayBuffer[] {
-		return this.shared.memory.rings;
 	}
 
 	/** The threads that run now; for tests, which end some. */
@@ -141,7 +133,7 @@ export class Fleet {
 
 	/** Sessions of all workers now. */
 	get sessions(): number {
-		return this.snapshot === null ? 0 : this.scoreboard.active(this.snapshot.process.slot);
+		return this.snapshot === null ? 0 : this.shared.scoreboard.active(this.snapshot.process.slot);
 	}
 
 	/**
@@ -166,7 +158,7 @@ export class Fleet {
 		await this.beside.settled();
 		try {
 			this.refuseWhenEnding();
-			const snapshot = this.make(compile);
+			const snapshot = this.shared.snapshot(compile, this.options.clock.nowNs());
 			this.options.onSnapshot?.(snapshot);
 			this.beside.prepare(snapshot);
 			this.live.add(snapshot.id, this.crew.numbers);
@@ -214,15 +206,6 @@ export class Fleet {
 		await this.crew.dismiss();
 		this.options.native?.close();
 		this.shared.stop();
-	}
-
-	private make(compile: MakeSnapshot): Snapshot {
-		try {
-			return this.shared.snapshot(compile, this.options.clock.nowNs());
-		} catch (error) {
-			this.options.onSnapshotGone?.(this.shared.lastId);
-			throw error;
-		}
 	}
 
 	private hire({ numbers }: Team): void {

@@ -4,7 +4,7 @@ import type { Snapshot } from '../core/snapshot.ts';
 import type { Crew } from './crew.ts';
 import { ListenRetry, type Opener } from './listen-retry.ts';
 import type { Log } from './log.ts';
-import { afterTimeout } from './probe-schedule.ts';
+import type { After } from './probe-schedule.ts';
 import { RollCall } from './roll-call.ts';
 import type { Teams, Withheld } from './teams.ts';
 
@@ -12,7 +12,8 @@ export interface RolloutOptions {
 	readonly teams: Teams;
 	readonly crew: Pick<Crew, 'staff' | 'send'>;
 	readonly native: NativeHost | null;
-	readonly log: Log;
+	readonly log: Pick<Log, 'info' | 'error'>;
+	readonly after: After;
 	memory(): ScoreboardMemory;
 }
 
@@ -34,7 +35,7 @@ export class Rollout {
 
 	constructor(options: RolloutOptions) {
 		this.options = options;
-		this.retry = new ListenRetry({ log: options.log, after: afterTimeout, again: () => this.listenAgain() });
+		this.retry = new ListenRetry({ ...options, again: () => this.listenAgain() });
 	}
 
 	/** The snapshot in force, or on its way. */

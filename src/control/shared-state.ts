@@ -19,6 +19,8 @@ export interface SharedStateOptions {
 	readonly clock: Clock;
 	/** Have a worker look at its wake word where it does not see it by itself. */
 	ring(worker: number): void;
+	/** Nobody uses that snapshot any more, or it could not be made. */
+	gone(snapshot: number): void;
 }
 
 /** A ledger cannot be repaired while another worker stands between two of its writes; that takes moments. */
@@ -32,16 +34,17 @@ export class SharedState {
 	readonly repairs: Repair;
 	readonly scoreboard: Scoreboard;
 	readonly wakes: Int32Array;
-	/** Number of the snapshot made last, or tried last. */
-	lastId = 0;
 	private readonly clock: Clock;
+	private readonly gone: (snapshot: number) => void;
 	private readonly registry: SlotRegistry;
 	private readonly queues: QueueKeeper;
 	private readonly buckets: BucketKeeper;
 	private readonly timers: readonly NodeJS.Timeout[];
+	private lastId = 0;
 
-	constructor({ workers, ringBytes, clock, ring }: SharedStateOptions) {
+	constructor({ workers, ringBytes, clock, ring, gone }: SharedStateOptions) {
 		this.clock = clock;
+		this.gone = gone;
 		this.registry = new SlotRegistry({
 			workers,
 			seed: randomInt(2 ** 32),
@@ -72,7 +75,7 @@ export class SharedState {
 	snapshot(make: MakeSnapshot, nowNs: number): Snapshot {
 		const claims = new Claims(this.registry);
 		this.lastId += 1;
-		const snapshot = make(this.lastId, claims);
+		const snapshot = this.made(make, claims);
 		claims.retain(snapshot.id);
 		this.queues.apply(snapshot);
 		this.buckets.applyTerms(snapshot, nowNs);
@@ -82,6 +85,7 @@ export class SharedState {
 	/** No worker uses this snapshot any more. */
 	release(snapshot: number): void {
 		this.registry.releaseSnapshot(snapshot);
+		this.gone(snapshot);
 	}
 
 	/** How many of a place's connections are this worker's. */
@@ -98,5 +102,14 @@ export class SharedState {
 
 	stop(): void {
 		for (const timer of this.timers) clearInterval(timer);
+	}
+
+	private made(make: MakeSnapshot, claims: Claims): Snapshot {
+		try {
+			return make(this.lastId, claims);
+		} catch (error) {
+			this.gone(this.lastId);
+			throw error;
+		}
 	}
 }

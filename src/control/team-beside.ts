@@ -6,6 +6,8 @@ const LOOK_MS = 500;
 
 export interface TeamBesideOptions {
 	readonly teams: Teams;
+	/** Calls back after so many milliseconds, until cancelled. */
+	readonly every: (ms: number, run: () => void) => () => void;
 	hire(team: Team): void;
 	/** Sessions of its workers now. */
 	sessionsOf(team: Team): number;
@@ -20,7 +22,7 @@ export interface TeamBesideOptions {
 export class TeamBeside {
 	private readonly options: TeamBesideOptions;
 	private hired = false;
-	private looking: NodeJS.Timeout | null = null;
+	private cancelLook: (() => void) | null = null;
 	private leaving: Promise<void> = Promise.resolve();
 
 	constructor(options: TeamBesideOptions) {
@@ -45,13 +47,13 @@ export class TeamBeside {
 	review(snapshot: Snapshot | null): void {
 		const { teams } = this.options;
 		if (!this.hired || snapshot === null || teams.needsBeside(snapshot)) return;
-		this.looking ??= setInterval(() => this.look(), LOOK_MS).unref();
+		this.cancelLook ??= this.options.every(LOOK_MS, () => this.look());
 	}
 
 	/** Nobody is let go any more. */
 	stop(): void {
-		if (this.looking !== null) clearInterval(this.looking);
-		this.looking = null;
+		this.cancelLook?.();
+		this.cancelLook = null;
 	}
 
 	private look(): void {

@@ -21,3 +21,15 @@ t.test('the oldest gives up when there are too many; who has closed counts no mo
 	t.same(gaveUp, ['a']);
 	t.equal(stragglers.size, 2);
 });
+
+t.test('the limit is what it says by then', async (t) => {
+	let limit = 3;
+	const stragglers = new Stragglers(() => limit);
+	let gaveUp = 0;
+	const add = () => stragglers.add({ giveUp: () => void gaveUp++ });
+	for (let i = 0; i < 3; i++) add();
+	t.equal(gaveUp, 0);
+	limit = 1;
+	for (let i = 0; i < 3; i++) add();
+	t.equal(gaveUp, 3);
+});
