@@ -1,10 +1,8 @@
 import type { Config } from './control/config/schema.ts';
 import { capFault, nofileLimit } from './control/descriptors.ts';
-import { reasonForNode } from './control/engine-notes.ts';
 import type { Log } from './control/log.ts';
 import { EXIT, SluiceError } from './core/errors.ts';
 import type { NativeHost } from './core/ports.ts';
-import type { Snapshot } from './core/snapshot.ts';
 import { EpollHost } from './engine/epoll/native-host.ts';
 import { openTestedLibc } from './engine/epoll/self-test.ts';
 
@@ -50,24 +48,4 @@ export function refuseWaiting({ limits, listeners }: Config): void {
 	if (waiting.length === 0) return;
 	const text = `${waiting.join(', ')}: overflow: wait needs the epoll engine, and the engine that runs here is node`;
 	throw new SluiceError('needs-epoll', text);
-}
-
-/**
- * The same for listeners that run on the node engine beside another one.
- * @throws SluiceError with one line for each place that says `wait`.
- */
-export function refuseWaitingOnNode({ process, listeners }: Pick<Snapshot, 'process' | 'listeners'>): void {
-	const onNode = listeners.filter(({ needsNode }) => needsNode);
-	const needs = 'overflow: wait needs the epoll engine';
-	const faults = onNode
-		.filter(({ overflow }) => overflow === 'wait')
-		.map(
-			(listener) =>
-				`listener ${listener.name}: ${needs}, and this listener runs on node: it ${reasonForNode(listener)}`,
-		);
-	const [first] = onNode;
-	if (process.overflow === 'wait' && first !== undefined) {
-		faults.unshift(`limits: ${needs}, and listener ${first.name} runs on node: it ${reasonForNode(first)}`);
-	}
-	if (faults.length > 0) throw new SluiceError('needs-epoll', faults.join('\n'));
 }

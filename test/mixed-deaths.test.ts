@@ -1,6 +1,16 @@
 import t from 'tap';
 import { startEcho } from './support/echo.ts';
-import { answers, type MixedApp, mixedConfig, PATIENT_MS, startMixed, threadsOf, WORKERS } from './support/mixed.ts';
+import {
+	answers,
+	type MixedApp,
+	mixedConfig,
+	onNode,
+	PATIENT_MS,
+	plain,
+	startMixed,
+	threadsOf,
+	WORKERS,
+} from './support/mixed.ts';
 import { descriptors } from './support/net-ports.ts';
 import { dial, type Peer, until } from './support/peers.ts';
 
@@ -20,8 +30,12 @@ for (const engine of ['epoll', 'node'] as const) {
 		async (t) => {
 			const backend = await startEcho(t);
 			const limits = { maxConnections: 2 * CLIENTS };
-			const config = mixedConfig(['plain', 'secure'], { backends: [{ address: backend.address }] }, { limits });
-			const mixed = await startMixed(t, config, ['secure']);
+			const config = mixedConfig(
+				[plain('plain'), onNode('secure')],
+				{ backends: [{ address: backend.address }] },
+				{ limits },
+			);
+			const mixed = await startMixed(t, config);
 			const crowd = (listener: string): Promise<Peer[]> =>
 				Promise.all(Array.from({ length: CLIENTS }, () => dial(t, mixed.address(listener))));
 			const [hit, spared] = engine === 'epoll' ? ['plain', 'secure'] : ['secure', 'plain'];
@@ -48,7 +62,7 @@ for (const engine of ['epoll', 'node'] as const) {
 t.test('workers of both engines die while sessions come and go: nothing is held and nothing stays open', async (t) => {
 	const backend = await startEcho(t);
 	const pool = { backends: [{ address: backend.address, maxConnections: 6 }], queue: { size: 100, timeout: '10s' } };
-	const mixed = await startMixed(t, mixedConfig(['plain', 'secure'], pool), ['secure']);
+	const mixed = await startMixed(t, mixedConfig([plain('plain'), onNode('secure')], pool));
 	const visit = async (listener: string): Promise<void> => {
 		const client = await dial(t, mixed.address(listener));
 		await answers(client).catch(() => {});
@@ -82,8 +96,11 @@ t.test('workers of both engines die while sessions come and go: nothing is held 
 t.test('a worker that dies while nobody needs it, or while it is let go, is forgotten', async (t) => {
 	const backend = await startEcho(t);
 	const backends = [{ address: backend.address }];
-	const [alone, both] = [mixedConfig(['plain'], { backends }), mixedConfig(['plain', 'secure'], { backends })];
-	const mixed = await startMixed(t, both, ['secure']);
+	const [alone, both] = [
+		mixedConfig([plain('plain')], { backends }),
+		mixedConfig([plain('plain'), onNode('secure')], { backends }),
+	];
+	const mixed = await startMixed(t, both);
 	const held = await dial(t, mixed.address('secure'));
 	await answers(held);
 	await mixed.reload(alone);

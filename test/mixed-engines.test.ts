@@ -1,17 +1,15 @@
 import t from 'tap';
-import { App } from '../src/app.ts';
 import { parseConfigObject } from '../src/control/config/load.ts';
-import { Heard } from './support/app.ts';
 import { startEcho } from './support/echo.ts';
-import { answers, listenerAt, mixedConfig, needing, startMixed, WORKERS } from './support/mixed.ts';
+import { answers, mixedConfig, onNode, plain, startMixed, WORKERS } from './support/mixed.ts';
 import { dial } from './support/peers.ts';
 
 const ON_NODE = 'engine node for this listener';
 
 t.test('a listener that needs the node engine runs there, on workers of its own, and that is told', async (t) => {
 	const backend = await startEcho(t);
-	const config = mixedConfig(['plain', 'secure'], { backends: [{ address: backend.address }] });
-	const { app, heard, address } = await startMixed(t, config, ['secure']);
+	const config = mixedConfig([plain('plain'), onNode('secure')], { backends: [{ address: backend.address }] });
+	const { app, heard, address, reload } = await startMixed(t, config);
 	t.equal(app.engine, 'epoll');
 	t.equal(app.workers.length, 2 * WORKERS);
 	const told = heard.events.map(({ msg, fields }) => [msg, fields.listener, fields.engine, fields.workers]);
@@ -20,14 +18,17 @@ t.test('a listener that needs the node engine runs there, on workers of its own,
 		['listening', 'plain', 'epoll', WORKERS],
 		['listening', 'secure', 'node', WORKERS],
 	]);
+	t.match(heard.events[0]?.fields, { reason: 'speaks TLS to backends' });
 	for (const listener of ['plain', 'secure']) await answers(await dial(t, address(listener)));
+	await reload(config);
+	t.equal(heard.events.filter(({ msg }) => msg === ON_NODE).length, 1, 'once');
 });
 
 t.test('where the node engine is asked for there is one kind of workers, whatever listeners need', async (t) => {
 	const backend = await startEcho(t);
-	const backends = [{ address: backend.address }];
-	const config = mixedConfig(['plain', 'secure'], { backends }, { engine: 'node' });
-	const { app, heard, address, reload } = await startMixed(t, config, ['secure']);
+	const listeners = [plain('plain'), onNode('secure')];
+	const config = mixedConfig(listeners, { backends: [{ address: backend.address }] }, { engine: 'node' });
+	const { app, heard, address, reload } = await startMixed(t, config);
 	await reload(config);
 	t.equal(app.engine, 'node');
 	t.equal(app.workers.length, WORKERS);
@@ -36,27 +37,18 @@ t.test('where the node engine is asked for there is one kind of workers, whateve
 });
 
 t.test(
-	'what shall wait in the queue of the kernel cannot run on node: refused at the start and by a reload',
+	'where something runs on node, the whole process cannot have clients wait in the queue of the kernel',
 	async (t) => {
-		const backend = await startEcho(t);
-		const backends = [{ address: backend.address }];
-		const wait = { maxConnections: 5, overflow: 'wait' } as const;
-		const bad = mixedConfig([listenerAt('plain', wait), listenerAt('secure', wait)], { backends }, { limits: wait });
-		const reasons = [
-			'limits: overflow: wait needs the epoll engine, and listener secure runs on node: it speaks TLS to backends',
-			'listener secure: overflow: wait needs the epoll engine, and this listener runs on node: it speaks TLS to backends',
+		const limits = { maxConnections: 5, overflow: 'wait' } as const;
+		const pool = { backends: [{ address: '127.0.0.1:9' }] };
+		t.doesNotThrow(() => parseConfigObject(mixedConfig([plain('a', limits)], pool, { limits })));
+		const why = 'routes to pool secret, which has tls, which the node engine does';
+		const faults = [
+			`configuration: limits.overflow: wait needs the epoll engine; listener b ${why}`,
+			`configuration: listeners[1].overflow: wait needs the epoll engine; this listener ${why}`,
 		];
-		const heard = new Heard();
-		const retouch: NonNullable<Parameters<typeof App.start>[1]['retouch']> = (snapshot) =>
-			needing(new Set(['secure']), snapshot);
-		const start = App.start(parseConfigObject(bad), { log: heard.log, onFatal: () => {}, retouch });
-		await t.rejects(start, { code: 'needs-epoll', exitCode: 1, message: reasons.join('\n') });
-		const good = mixedConfig([listenerAt('plain', wait), 'secure'], { backends });
-		const { app, address, reload, heard: running } = await startMixed(t, good, ['secure']);
-		for (let i = 0; i < 10; i++) await t.rejects(reload(bad), { code: 'needs-epoll' });
-		t.equal(running.events.filter(({ msg }) => msg === 'reloaded').length, 0);
-		for (const listener of ['plain', 'secure']) await answers(await dial(t, address(listener)));
-		await reload(good);
-		t.equal(app.workers.length, 2 * WORKERS, 'and the next good one is taken');
+		t.throws(() => parseConfigObject(mixedConfig([plain('a'), onNode('b', limits)], pool, { limits })), {
+			message: faults.join('\n'),
+		});
 	},
 );

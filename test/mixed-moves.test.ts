@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import t from 'tap';
 import { startEcho } from './support/echo.ts';
-import { answers, listenerAt, type MixedApp, mixedConfig, PATIENT_MS, startMixed, WORKERS } from './support/mixed.ts';
+import { answers, mixedConfig, onNode, PATIENT_MS, plain, startMixed, WORKERS } from './support/mixed.ts';
 import { socketFolder } from './support/net-ports.ts';
 import { dial, until } from './support/peers.ts';
 
@@ -50,16 +50,14 @@ function stream(t: Parameters<typeof dial>[0], address: string) {
 	};
 }
 
-async function move(app: MixedApp, config: Parameters<MixedApp['reload']>[0], to: 'epoll' | 'node'): Promise<void> {
-	if (to === 'node') app.onNode.add('in');
-	else app.onNode.delete('in');
-	await app.reload(config);
-}
+const LISTENER = { node: onNode, epoll: plain };
+type Engine = keyof typeof LISTENER;
 
 t.test('a listener changes its engine under a stream of connects, and none is refused', async (t) => {
 	const backend = await startEcho(t);
-	const config = mixedConfig(['in'], { backends: [{ address: backend.address }] });
-	const mixed = await startMixed(t, config, []);
+	const config = (engine: Engine) =>
+		mixedConfig([LISTENER[engine]('in')], { backends: [{ address: backend.address }] });
+	const mixed = await startMixed(t, config('epoll'));
 	const kept = await dial(t, mixed.address('in'));
 	await answers(kept);
 	const clients = stream(t, mixed.address('in'));
@@ -67,7 +65,7 @@ t.test('a listener changes its engine under a stream of connects, and none is re
 		await clients.more(20);
 		const to = i % 2 === 0 ? 'node' : 'epoll';
 		const before = clients.lost.length;
-		await move(mixed, config, to);
+		await mixed.reload(config(to));
 		await clients.more(20);
 		// Node's runtime closes a socket with what waits in its queue.
 		const lost = clients.lost.slice(before);
@@ -88,13 +86,13 @@ t.test('a listener changes its engine under a stream of connects, and none is re
 
 t.test('two listeners change places', async (t) => {
 	const backend = await startEcho(t);
-	const config = mixedConfig(['in', 'other'], { backends: [{ address: backend.address }] });
-	const mixed = await startMixed(t, config, ['other']);
+	const backends = [{ address: backend.address }];
+	const one = mixedConfig([plain('in'), onNode('other')], { backends });
+	const other = mixedConfig([onNode('in'), plain('other')], { backends });
+	const mixed = await startMixed(t, one);
 	const clients = ['in', 'other'].map((name) => stream(t, mixed.address(name)));
-	for (const needing of ['in', 'other', 'in'] as const) {
-		mixed.onNode.clear();
-		mixed.onNode.add(needing);
-		await mixed.reload(config);
+	for (const next of [other, one, other]) {
+		await mixed.reload(next);
 		await Promise.all(clients.map(({ more }) => more(20)));
 	}
 	await Promise.all(clients.map(({ stop }) => stop()));
@@ -106,11 +104,12 @@ t.test('two listeners change places', async (t) => {
 t.test('an address goes to another listener on the other engine, a narrower one to a wider', async (t) => {
 	const backend = await startEcho(t);
 	const backends = [{ address: backend.address }];
-	const mixed = await startMixed(t, mixedConfig(['plain'], { backends }), ['secure']);
-	const port = mixed.port('plain');
+	const mixed = await startMixed(t, mixedConfig([plain('in')], { backends }));
+	const port = mixed.port('in');
 	for (const host of ['127.0.0.1', '0.0.0.0', '[::]', '127.0.0.1']) {
-		for (const name of ['secure', 'plain']) {
-			await mixed.reload(mixedConfig([listenerAt(name, { bind: `${host}:${port}` })], { backends }));
+		for (const engine of ['node', 'epoll'] as const) {
+			const listener = LISTENER[engine](engine, { bind: `${host}:${port}` });
+			await mixed.reload(mixedConfig([listener], { backends }));
 			await visit(t, `127.0.0.1:${port}`);
 		}
 	}
@@ -120,13 +119,14 @@ t.test('an address goes to another listener on the other engine, a narrower one 
 t.test('a unix socket changes its engine: the path is there again when the reload is done', async (t) => {
 	const backend = await startEcho(t);
 	const path = socketFolder(t)('in.sock');
-	const listener = listenerAt('in', { bind: [`unix:${path}`, '127.0.0.1:0'] });
-	const config = mixedConfig([listener], { backends: [{ address: backend.address }] });
-	const mixed = await startMixed(t, config, []);
+	const bind = [`unix:${path}`, '127.0.0.1:0'];
+	const config = (engine: Engine) =>
+		mixedConfig([LISTENER[engine]('in', { bind })], { backends: [{ address: backend.address }] });
+	const mixed = await startMixed(t, config('epoll'));
 	const kept = await dial(t, `unix:${path}`);
 	await answers(kept);
 	for (let i = 0; i < MOVES; i++) {
-		await move(mixed, config, i % 2 === 0 ? 'node' : 'epoll');
+		await mixed.reload(config(i % 2 === 0 ? 'node' : 'epoll'));
 		await visit(t, `unix:${path}`);
 		await visit(t, mixed.app.addresses[1]?.address ?? '');
 	}

@@ -2,7 +2,16 @@ import t, { type Test } from 'tap';
 import type { ConfigInput } from '../src/control/config/schema.ts';
 import { type Backend, echo, greet, startBackend } from './support/echo.ts';
 import { Arrivals, flood, jainsIndex } from './support/flows.ts';
-import { answers, listenerAt, type MixedApp, mixedConfig, PATIENT_MS, startMixed, WORKERS } from './support/mixed.ts';
+import {
+	answers,
+	type MixedApp,
+	mixedConfig,
+	onNode,
+	PATIENT_MS,
+	plain,
+	startMixed,
+	WORKERS,
+} from './support/mixed.ts';
 import { dial, type Peer, pass, until } from './support/peers.ts';
 
 const LISTENERS = ['plain', 'secure'];
@@ -25,8 +34,8 @@ async function house(
 	more: Partial<ConfigInput> = {},
 ): Promise<House> {
 	const backend = await startBackend(t, onClient === undefined ? {} : { onClient });
-	const listeners = LISTENERS.map((name) => listenerAt(name));
-	const mixed = await startMixed(t, mixedConfig(listeners, pool(backend.address), more), ['secure']);
+	const listeners = [plain('plain'), onNode('secure')];
+	const mixed = await startMixed(t, mixedConfig(listeners, pool(backend.address), more));
 	return { mixed, backend, come: (listener = '') => dial(t, mixed.address(listener)) };
 }
 

@@ -1,6 +1,5 @@
-import type { App, AppOptions } from '../../src/app.ts';
+import type { App } from '../../src/app.ts';
 import type { ConfigInput } from '../../src/control/config/schema.ts';
-import type { Snapshot } from '../../src/core/snapshot.ts';
 import { type AppUnderTest, startApp } from './app.ts';
 import type { Teardown } from './echo.ts';
 import { type Peer, until } from './peers.ts';
@@ -13,64 +12,57 @@ export const PATIENT_MS = 15_000;
 type ListenerInput = ConfigInput['listeners'][number];
 type PoolInput = ConfigInput['pools'][number];
 
-/** A balancer with two engines: the listeners in `onNode`, by name, need the one on `node:net` from the next reload on. */
-export interface MixedApp extends AppUnderTest {
-	readonly onNode: Set<string>;
-	address(listener: string): string;
-	/** Nothing is held, and so many threads run. */
-	atRest(threads: number): Promise<void>;
-}
-
-export const listenerAt = (name: string, more: Partial<ListenerInput> = {}): ListenerInput => ({
+/** On any port of 127.0.0.1, before pool `out`. */
+export const plain = (name: string, more: Partial<ListenerInput> = {}): ListenerInput => ({
 	name,
 	bind: '127.0.0.1:0',
 	routes: [{ to: ['out'] }],
 	...more,
 });
 
-/** Listeners in front of one pool. */
+/** As `plain`, but it needs the node engine: a route that nobody matches leads to a pool that speaks TLS. */
+export const onNode = (name: string, more: Partial<ListenerInput> = {}): ListenerInput => ({
+	...plain(name, more),
+	routes: [{ match: { networks: ['192.0.2.0/24'] }, to: ['secret'] }, { to: ['out'] }],
+});
+
+/** Listeners before pool `out`. */
 export const mixedConfig = (
-	listeners: readonly (string | ListenerInput)[],
-	pool: Partial<PoolInput>,
+	listeners: ListenerInput[],
+	out: Partial<PoolInput>,
 	more: Partial<ConfigInput> = {},
 ): ConfigInput => ({
 	engine: 'epoll',
 	workers: WORKERS,
-	listeners: listeners.map((listener) => (typeof listener === 'string' ? listenerAt(listener) : listener)),
-	pools: [{ name: 'out', health: { active: 'off' }, backends: [], ...pool }],
+	listeners,
+	pools: [
+		{ name: 'out', health: { active: 'off' }, backends: [], ...out },
+		{ name: 'secret', tls: {}, health: { active: 'off' }, backends: [{ address: '127.0.0.1:9' }] },
+	],
 	...more,
 });
 
-export async function startMixed(
-	t: Teardown,
-	config: ConfigInput,
-	needNode: readonly string[],
-	options: Partial<AppOptions> = {},
-): Promise<MixedApp> {
-	const onNode = new Set(needNode);
-	const started = await startApp(t, config, { ...options, retouch: (snapshot) => needing(onNode, snapshot) });
+/** A balancer with two engines. */
+export interface MixedApp extends AppUnderTest {
+	address(listener: string): string;
+	/** Nothing is held, and so many threads run. */
+	atRest(threads: number): Promise<void>;
+}
+
+export async function startMixed(t: Teardown, config: ConfigInput): Promise<MixedApp> {
+	const started = await startApp(t, config);
+	const { app } = started;
 	return {
 		...started,
-		onNode,
 		address: (listener) => {
-			const found = started.app.addresses.find((entry) => entry.listener === listener);
+			const found = app.addresses.find((entry) => entry.listener === listener);
 			if (found === undefined) throw new Error(`${listener} listens nowhere`);
 			return found.address;
 		},
 		atRest: (threads) =>
-			until(
-				`nothing held by ${threads} threads`,
-				() => started.app.held.zero && started.app.workers.length === threads,
-				PATIENT_MS,
-			),
+			until(`nothing held by ${threads} threads`, () => app.held.zero && app.workers.length === threads, PATIENT_MS),
 	};
 }
-
-/** As if these listeners terminated TLS. */
-export const needing = (names: ReadonlySet<string>, snapshot: Snapshot): Snapshot => ({
-	...snapshot,
-	listeners: snapshot.listeners.map((listener) => ({ ...listener, needsNode: names.has(listener.name) })),
-});
 
 /** Threads of one engine, by their numbers. */
 export function threadsOf(app: App, engine: 'epoll' | 'node'): App['workers'] {

@@ -8,6 +8,7 @@ import { findingsOf, formatPath, wording } from './findings.ts';
 import { rememberPlaces } from './places.ts';
 import { checkReferences } from './references.ts';
 import { type Config, configSchema } from './schema.ts';
+import { absoluteListenerTls, absolutePoolTls } from './tls-files.ts';
 import { type Finding, sizeFault, YamlText } from './yaml-document.ts';
 
 /** A configuration is read whole; beyond this it is not one. */
@@ -89,9 +90,14 @@ function withAbsolutePaths(config: Config, folder: string): Config {
 	return {
 		...config,
 		geo: geo.database === 'embedded' ? geo : { ...geo, database: resolve(folder, geo.database) },
-		listeners: config.listeners.map((listener) => ({ ...listener, bind: listener.bind.map(absolute) })),
+		listeners: config.listeners.map((listener) => ({
+			...listener,
+			bind: listener.bind.map(absolute),
+			...(listener.tls && { tls: absoluteListenerTls(listener.tls, folder) }),
+		})),
 		pools: config.pools.map((pool) => ({
 			...pool,
+			...(pool.tls && { tls: absolutePoolTls(pool.tls, folder) }),
 			backends: pool.backends.map((backend) => ({ ...backend, address: absolute(backend.address) })),
 		})),
 	};

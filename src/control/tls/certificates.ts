@@ -1,0 +1,62 @@
+import { X509Certificate } from 'node:crypto';
+import { parseServerName } from '../config/fields-tls.ts';
+import { TlsFault } from './fault.ts';
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** The certificates of a PEM text, as read and as text; what else is in it (keys, remarks) is left out. */
+export interface Chain {
+	/** At least one. */
+	readonly certificates: readonly X509Certificate[];
+	readonly pem: string;
+}
+
+/** @throws TlsFault when there is none, or one that cannot be read. */
+export function parseChain(text: string, at: 'cert' | 'ca'): Chain {
+	const blocks = text.match(CERTIFICATE) ?? [];
+	if (blocks.length === 0) {
+		const hint = text.includes('PRIVATE KEY-----') ? ', but a private key' : '';
+		throw new TlsFault(at, `it holds no certificate in PEM form${hint}`);
+	}
+	const certificates = blocks.map((block, i) => {
+		try {
+			return new X509Certificate(block);
+		} catch {
+			throw new TlsFault(at, `certificate ${i + 1} in it is broken`);
+		}
+	});
+	return { certificates, pem: `${blocks.join('\n')}\n` };
+}
+
+/** When the first of them ends, in milliseconds since 1970. */
+export const earliestEndMs = (certificates: readonly X509Certificate[]): number =>
+	Math.min(...certificates.map(({ validToDate }) => validToDate.getTime()));
+
+/** An order that some clients stumble over; empty: none. */
+export function chainFlaw(certificates: readonly X509Certificate[]): string | null {
+	const at = certificates.findIndex((certificate, i) => {
+		const next = certificates[i + 1];
+		return next !== undefined && !certificate.checkIssued(next);
+	});
+	return at < 0 ? null : `certificate ${at + 2} of the chain is not the issuer of certificate ${at + 1}`;
+}
+
+/**
+ * The DNS names that a certificate is good for, in lower case: those of its subjectAltName; its common name alone
+ * when it has no subjectAltName (RFC 6125 section 6.4.4). Names that no client can ask for are left out.
+ */
+export function dnsNames({ subjectAltName, subject }: X509Certificate): string[] {
+	const written =
+		subjectAltName === undefined
+			? [...subject.matchAll(/^CN=(.*)$/gm)].map(([, name]) => name ?? '')
+			: [...subjectAltName.matchAll(ALTERNATIVE)].flatMap(([, name]) => name ?? []);
+	const wanted = written.flatMap((name) => {
+		const wildcard = name.startsWith('*.');
+		const result = parseServerName(wildcard ? name.slice(2) : name);
+		return result.ok ? [`${wildcard ? '*.' : ''}${result.value}`] : [];
+	});
+	return [...new Set(wanted)];
+}
+
+/** Node puts a value in quotes when it could be taken for something else: such a one is not a name of a host. */
+const ALTERNATIVE = /(?:^|, )(?:DNS:([^",]*)|[^":,]+:(?:"(?:[^"\\]|\\.)*"|[^",]*)|DNS:"(?:[^"\\]|\\.)*")(?=, |$)/g;
