@@ -6,18 +6,15 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** The certificates of a PEM text, as read and as text; what else is in it (keys, remarks) is left out. */
 export interface Chain {
-	/** At least one. */
 	readonly certificates: readonly X509Certificate[];
+	/** The first of them. */
+	readonly leaf: X509Certificate;
 	readonly pem: string;
 }
 
 /** @throws TlsFault when there is none, or one that cannot be read. */
 export function parseChain(text: string, at: 'cert' | 'ca'): Chain {
 	const blocks = text.match(CERTIFICATE) ?? [];
-	if (blocks.length === 0) {
-		const hint = text.includes('PRIVATE KEY-----') ? ', but a private key' : '';
-		throw new TlsFault(at, `it holds no certificate in PEM form${hint}`);
-	}
 	const certificates = blocks.map((block, i) => {
 		try {
 			return new X509Certificate(block);
@@ -25,14 +22,33 @@ export function parseChain(text: string, at: 'cert' | 'ca'): Chain {
 			throw new TlsFault(at, `certificate ${i + 1} in it is broken`);
 		}
 	});
-	return { certificates, pem: `${blocks.join('\n')}\n` };
+	const [leaf] = certificates;
+	if (leaf !== undefined) return { certificates, leaf, pem: `${blocks.join('\n')}\n` };
+	const hint = text.includes('PRIVATE KEY-----') ? ', but a private key' : '';
+	throw new TlsFault(at, `it holds no certificate in PEM form${hint}`);
 }
 
-/** When the first of them ends, in milliseconds since 1970. */
-export const earliestEndMs = (certificates: readonly X509Certificate[]): number =>
-	Math.min(...certificates.map(({ validToDate }) => validToDate.getTime()));
+/** From when until when, in milliseconds since 1970. */
+export interface Validity {
+	readonly notBeforeMs: number;
+	readonly notAfterMs: number;
+}
 
-/** An order that some clients stumble over; empty: none. */
+export const validityOf = ({ validFromDate, validToDate }: X509Certificate): Validity => ({
+	notBeforeMs: validFromDate.getTime(),
+	notAfterMs: validToDate.getTime(),
+});
+
+/** As long as any of them is valid. */
+export function longestValidity(certificates: readonly X509Certificate[]): Validity {
+	const each = certificates.map(validityOf);
+	return {
+		notBeforeMs: Math.min(...each.map(({ notBeforeMs }) => notBeforeMs)),
+		notAfterMs: Math.max(...each.map(({ notAfterMs }) => notAfterMs)),
+	};
+}
+
+/** An order that some clients stumble over; null: a good one. */
 export function chainFlaw(certificates: readonly X509Certificate[]): string | null {
 	const at = certificates.findIndex((certificate, i) => {
 		const next = certificates[i + 1];
