@@ -3,6 +3,7 @@ import { ConfigError, type ConfigProblem } from '../../core/errors.ts';
 import { fileKeyProblem } from '../config/places.ts';
 import type { Config } from '../config/schema.ts';
 import { type TlsUse, tlsUses } from '../config/tls-files.ts';
+import { byPlace } from '../config/together.ts';
 import { FileFault, readRegularFile, stampOf } from '../regular-file.ts';
 import { longestValidity, parseChain, type Validity } from './certificates.ts';
 import { TlsFault } from './fault.ts';
@@ -72,7 +73,7 @@ export async function readTlsFiles(config: Config): Promise<TlsFiles> {
 		}
 	}
 	problems.push(...defaultProblems(config, files));
-	if (problems.length > 0) throw new ConfigError(problems);
+	if (problems.length > 0) throw new ConfigError(byPlace(problems));
 	return files;
 }
 

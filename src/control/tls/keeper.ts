@@ -28,6 +28,8 @@ export interface TlsKeeperOptions {
 	readonly nowMs: () => number;
 	/** Files in use have changed, were read again and are good: `renewed` has them. */
 	readonly changed: () => void;
+	/** In place of `readUse`, for tests. */
+	readonly read?: typeof readUse;
 }
 
 interface Look extends Watched {
@@ -141,7 +143,7 @@ export class TlsKeeper {
 		if (!settled || stamp === look.handled) return false;
 		look.handled = stamp;
 		try {
-			return this.take(look, await readUse(look.use));
+			return this.take(look, await (this.options.read ?? readUse)(look.use));
 		} catch (error) {
 			if (!(error instanceof TlsFault)) throw error;
 			// What could not be read may be readable at the next look, with nothing changed.
