@@ -77,19 +77,14 @@ function checkWaiting(listener: Written, at: Path, pools: ReadonlyMap<unknown, W
 	const toTls = routesOf(listener)
 		.flatMap(({ to }) => list(to))
 		.find((name) => pools.get(name)?.tls !== undefined);
-	const why =
-		modeOf(listener) === 'terminate'
-			? 'terminates TLS'
-			: toTls === undefined
-				? null
-				: `routes to pool ${toTls}, which has tls`;
-	if (why === null) return [];
-	const message = `wait needs the epoll engine; this listener ${why}, which the node engine does`;
-	return [{ path: [...at, 'overflow'], message }];
+	const why = modeOf(listener) === 'terminate' ? 'it terminates TLS' : `it routes to pool ${toTls}, which has tls`;
+	if (modeOf(listener) !== 'terminate' && toTls === undefined) return [];
+	return [{ path: [...at, 'overflow'], message: `wait needs the epoll engine; here the node engine serves: ${why}` }];
 }
 
 function checkTlvs(pool: Written, at: Path): Finding[] {
-	if (list(pool.proxyTlvs).length === 0 || pool.proxyProtocol === 'v2') return [];
+	const { proxyTlvs, proxyProtocol = 'none' } = pool;
+	if (list(proxyTlvs).length === 0 || (proxyProtocol !== 'none' && proxyProtocol !== 'v1')) return [];
 	return [{ path: [...at, 'proxyTlvs'], message: 'is only for proxyProtocol: v2', onKey: true }];
 }
 
