@@ -102,7 +102,12 @@ function walk(world: World, admission: Admission, rehearsal: Rehearsal, nowNs: n
 	}
 	if (refusal !== null) return refused(refusal.outcome, refusal.manner, null);
 	const { listener, client, country, region } = admission;
-	const route = findRoute(world.snapshot, listener, { address: client.address, country, region }, trace);
+	const route = findRoute(
+		world.snapshot,
+		listener,
+		{ address: client.address, country, region, sni: null, alpn: [] },
+		trace,
+	);
 	if (route === null) return refused('no-route', 'close', null);
 	const request = { listener, address: client.address, tried: [], mayWaitFirst: true };
 	const result = takePlacement(world, route, request, rehearsal, nowNs, trace);

@@ -50,12 +50,16 @@ function readUnknown(bytes: Uint8Array, line: Line): ProxyHeaderResult {
 }
 
 function skipToEnd(bytes: Uint8Array, line: Line): void {
-	while (line.state === 'ok') {
-		if (line.at === MAX_LINE_BYTES - 1 && bytes[line.at - 1] !== CR)
-			line.fail(`no CRLF within ${MAX_LINE_BYTES} bytes`);
+	for (;;) {
 		const byte = line.peek();
+		if (byte < 0) return;
+		const isEnd = byte === LF && bytes[line.at - 1] === CR;
+		// The last two bytes there is room for are a CRLF, or nothing is.
+		const room = MAX_LINE_BYTES - line.at;
+		if (!isEnd && (room === 1 || (room === 2 && byte !== CR)))
+			return line.fail(`no CRLF within ${MAX_LINE_BYTES} bytes`);
 		line.at++;
-		if (byte === LF && bytes[line.at - 2] === CR) return;
+		if (isEnd) return;
 	}
 }
 
