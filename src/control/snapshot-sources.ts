@@ -42,6 +42,7 @@ export class SnapshotSources {
 	private readonly geo: GeoKeeper;
 	private readonly tickets: TicketKeys;
 	private readonly tls: TlsKeeper;
+	private tlsRenewalQueued = false;
 	private readonly pipes: number;
 
 	constructor({ log, lookup, namesChanged, renewed, pipes }: SourcesOptions) {
@@ -62,17 +63,24 @@ export class SnapshotSources {
 			changed: (next) =>
 				renewed((config) => (config.geo.database === next.path ? { ...this.current, geo: next } : null)),
 		});
-		this.tls = new TlsKeeper({
-			log,
+		this.tls = new TlsKeeper({ log, every: everyInterval, nowMs: Date.now, changed: () => this.renewTls(renewed) });
+		this.tickets = new TicketKeys({
 			every: everyInterval,
-			nowMs: Date.now,
-			changed: () =>
-				renewed(() => {
-					const tls = this.tls.renewed;
-					return tls && { ...this.current, tls };
-				}),
+			rotated: (listener) => {
+				log.debug('ticket key rotated', { listener });
+				this.renewTls(renewed);
+			},
 		});
-		this.tickets = new TicketKeys({ every: everyInterval, rotated: () => renewed(() => this.current) });
+	}
+
+	/** Several changes at once are one snapshot. */
+	private renewTls(renewed: SourcesOptions['renewed']): void {
+		if (this.tlsRenewalQueued) return;
+		this.tlsRenewalQueued = true;
+		renewed(() => {
+			this.tlsRenewalQueued = false;
+			return { ...this.current, tls: this.tls.renewed ?? this.tls.current };
+		});
 	}
 
 	/** What is in force. */
