@@ -42,10 +42,10 @@ t.test(
 		const limits = { maxConnections: 5, overflow: 'wait' } as const;
 		const pool = { backends: [{ address: '127.0.0.1:9' }] };
 		t.doesNotThrow(() => parseConfigObject(mixedConfig([plain('a', limits)], pool, { limits })));
-		const why = 'routes to pool secret, which has tls, which the node engine does';
+		const why = 'it routes to pool secret, which has tls';
 		const faults = [
-			`configuration: limits.overflow: wait needs the epoll engine; listener b ${why}`,
-			`configuration: listeners[1].overflow: wait needs the epoll engine; this listener ${why}`,
+			`configuration: limits.overflow: wait needs the epoll engine; the node engine serves listener b: ${why}`,
+			`configuration: listeners[1].overflow: wait needs the epoll engine; here the node engine serves: ${why}`,
 		];
 		t.throws(() => parseConfigObject(mixedConfig([plain('a'), onNode('b', limits)], pool, { limits })), {
 			message: faults.join('\n'),

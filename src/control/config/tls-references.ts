@@ -76,8 +76,7 @@ function checkDoubleTls(listener: Written, at: Path, pools: ReadonlyMap<unknown,
 function checkWaiting(listener: Written, at: Path, pools: ReadonlyMap<unknown, Written>): Finding[] {
 	const why = listener.overflow === 'wait' ? whyOnNode(listener, pools) : null;
 	if (why === null) return [];
-	const message = `wait needs the epoll engine; this listener ${why}, which the node engine does`;
-	return [{ path: [...at, 'overflow'], message }];
+	return [{ path: [...at, 'overflow'], message: `wait needs the epoll engine; here the node engine serves: ${why}` }];
 }
 
 /** The cap and the rates of the process are those of every listener. */
@@ -89,22 +88,22 @@ function checkWaitingForAll(
 	if (limits.overflow !== 'wait') return [];
 	const onNode = listeners.find((listener) => whyOnNode(listener, pools) !== null);
 	if (onNode === undefined) return [];
-	const why = `listener ${onNode.name} ${whyOnNode(onNode, pools)}`;
-	const message = `wait needs the epoll engine; ${why}, which the node engine does`;
-	return [{ path: ['limits', 'overflow'], message }];
+	const where = `the node engine serves listener ${onNode.name}: ${whyOnNode(onNode, pools)}`;
+	return [{ path: ['limits', 'overflow'], message: `wait needs the epoll engine; ${where}` }];
 }
 
 /** What the node engine alone can do for this listener, or null. */
 function whyOnNode(listener: Written, pools: ReadonlyMap<unknown, Written>): string | null {
-	if (modeOf(listener) === 'terminate') return 'terminates TLS';
+	if (modeOf(listener) === 'terminate') return 'it terminates TLS';
 	const toTls = routesOf(listener)
 		.flatMap(({ to }) => list(to))
 		.find((name) => pools.get(name)?.tls !== undefined);
-	return toTls === undefined ? null : `routes to pool ${toTls}, which has tls`;
+	return toTls === undefined ? null : `it routes to pool ${toTls}, which has tls`;
 }
 
 function checkTlvs(pool: Written, at: Path): Finding[] {
-	if (list(pool.proxyTlvs).length === 0 || pool.proxyProtocol === 'v2') return [];
+	const { proxyTlvs, proxyProtocol = 'none' } = pool;
+	if (list(proxyTlvs).length === 0 || (proxyProtocol !== 'none' && proxyProtocol !== 'v1')) return [];
 	return [{ path: [...at, 'proxyTlvs'], message: 'is only for proxyProtocol: v2', onKey: true }];
 }
 
