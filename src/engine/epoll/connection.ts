@@ -4,7 +4,9 @@ import type { BackendSnapshot, KeepAlive, PoolSnapshot, TerminateTls, UpstreamTl
 import type { Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
+import { CLOSED, CONNECTED, EARLY_BYTES, EOF, FLUSHED, RESET } from '../session-events.ts';
 import type { Straggler } from '../stragglers.ts';
+import { type EarlyOwner, EarlyReader } from './early-reader.ts';
 import { End, NO_FD } from './end.ts';
 import { ERRNO, errnoName } from './errno.ts';
 import { AGAIN, HELD_BACK, TARGET_LOST } from './flow.ts';
@@ -23,10 +25,8 @@ import {
 } from './layouts.ts';
 import type { Pumped } from './loop.ts';
 import { Opening, type OpeningHost, sendOwn } from './opening.ts';
-import { Peeking, type Watcher } from './peeking.ts';
 import type { FdOwner } from './poller.ts';
 import { Relay } from './relay.ts';
-import { CLOSED, CONNECTED, EARLY_BYTES, EOF, FLUSHED, RESET } from './session-events.ts';
 import type { Tools } from './tools.ts';
 import { openUpstream, sendAtOnce } from './upstream.ts';
 
@@ -40,7 +40,7 @@ const BROKEN = EPOLLERR | EPOLLHUP;
  * `closing`: what was read is still written, then each socket is closed. `closed`: both are gone, or left to
  * the lingerer.
  */
-export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, Straggler, Pumped {
+export class EpollConnection implements Shell, FdOwner, EarlyOwner, OpeningHost, Straggler, Pumped {
 	/** Where events go; set before the first. */
 	report: (event: SessionEvent) => void = () => {};
 	readonly meter = new Meter();
@@ -51,7 +51,7 @@ export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, St
 	#phase: 'waiting' | 'relaying' | 'flushing' | 'closing' | 'closed' = 'waiting';
 	#early = false;
 	/** Made when the session first asks to see what the client sends. */
-	#peeking: Peeking | null = null;
+	#earlyReader: EarlyReader | null = null;
 	/** While the backend is spoken to before the relay. */
 	#opening: Opening | null = null;
 	#relay: Relay | null = null;
@@ -68,17 +68,17 @@ export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, St
 	hold(): void {}
 
 	peek(beyond: number, atMost: number): void {
-		this.#peeking ??= new Peeking(this.#tools, this, this.#client);
-		this.#peeking.ask(beyond, atMost);
+		this.#earlyReader ??= new EarlyReader(this.#tools, this, this.#client);
+		this.#earlyReader.ask(beyond, atMost);
 	}
 
 	consume(bytes: number): void {
-		if (this.#peeking?.consume(bytes) === true) this.#early = false;
+		if (this.#earlyReader?.consume(bytes) === true) this.#early = false;
 	}
 
 	/** So few bytes always find room, unless nobody is there to take them. */
 	reply(bytes: Uint8Array): void {
-		this.#peeking?.keep();
+		this.#earlyReader?.keep();
 		if (sendOwn(this.#tools, this.#client.fd, bytes, 0) !== bytes.length) this.clientLost();
 	}
 
@@ -98,7 +98,7 @@ export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, St
 	}
 
 	greet(bytes: Uint8Array): void {
-		this.#peeking?.keep();
+		this.#earlyReader?.keep();
 		this.#opening = new Opening(this.#tools, this, this.#backend, bytes, true);
 		this.#opening.proceed();
 	}
@@ -115,7 +115,7 @@ export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, St
 
 	relay(gates: RelayGates): void {
 		this.#phase = 'relaying';
-		const held = this.#endPeeking();
+		const held = this.#endEarly();
 		const ends = { client: this.#client, backend: this.#backend, held, keepAlive: this.#keepAlive };
 		this.#relay = new Relay(this.#tools, this, this.meter, gates, ends);
 		this.#relay.pump();
@@ -133,10 +133,10 @@ export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, St
 	}
 
 	/** Answers what the client sent before and nobody consumed. */
-	#endPeeking(): HeldBytes | null {
-		const peeking = this.#peeking;
-		this.#peeking = null;
-		if (peeking !== null) return peeking.end();
+	#endEarly(): HeldBytes | null {
+		const reader = this.#earlyReader;
+		this.#earlyReader = null;
+		if (reader !== null) return reader.end();
 		// What it sent early was only looked at.
 		this.#client.readable = !this.#client.ended;
 		return null;
@@ -148,7 +148,7 @@ export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, St
 			this.report(CLOSED);
 			return;
 		}
-		this.#endPeeking();
+		this.#endEarly();
 		const backendOpen = this.#backend.fd !== NO_FD;
 		this.#phase = 'closing';
 		this.#relay?.stopForGood();
@@ -160,7 +160,7 @@ export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, St
 	/** Both sockets at once, without a word. */
 	abandon(): void {
 		this.#phase = 'closed';
-		this.#endPeeking();
+		this.#endEarly();
 		this.#relay?.releaseAll();
 		this.#reset(this.#client);
 		this.#reset(this.#backend);
@@ -196,7 +196,7 @@ export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, St
 		const client = this.#client;
 		client.readable = !client.ended;
 		if ((events & (EPOLLPRI | EPOLLRDHUP)) !== 0) client.readOn = true;
-		if (this.#peeking !== null) this.#peeking.pump();
+		if (this.#earlyReader !== null) this.#earlyReader.pump();
 		// With no more than this there is a byte: nothing to look up.
 		else if ((events & (EPOLLPRI | EPOLLRDHUP)) === 0) this.noteEarly();
 		else this.lookForEnd();
@@ -251,7 +251,7 @@ export class EpollConnection implements Shell, FdOwner, Watcher, OpeningHost, St
 
 	/** What follows the header must not wait until the backend has acknowledged that. */
 	#introduce(preface: Uint8Array): void {
-		this.#peeking?.keep();
+		this.#earlyReader?.keep();
 		if (!this.#backend.unix) sendAtOnce(this.#tools.libc, this.#backend.fd);
 		this.#opening = new Opening(this.#tools, this, this.#backend, preface, false);
 	}

@@ -149,9 +149,10 @@ export class Flow implements DeadlineEntry {
 
 	/** Writes what was read. AGAIN: nothing is left of it. */
 	flush(): PumpResult {
+		if (this.held !== null) return this.#sendHeld(this.held);
 		if (this.#kept !== null) return this.#sendKept(this.#kept);
 		if (this.#pipe !== null && this.#pipe.bytes > 0) return this.#spliceOut(this.#pipe);
-		return this.held === null ? AGAIN : this.#sendHeld(this.held);
+		return AGAIN;
 	}
 
 	/** Gives back what it borrowed and reserved; unwritten bytes are lost. */
@@ -195,17 +196,17 @@ export class Flow implements DeadlineEntry {
 	/** As the gate lets it, with nothing else between. AGAIN: all of it is out. */
 	#sendHeld(held: HeldBytes): PumpResult {
 		const { scratch } = this.#tools;
-		while (held.length > 0) {
+		for (;;) {
+			const written = this.#kept === null ? AGAIN : this.#sendKept(this.#kept);
+			if (written !== AGAIN || this.held === null) return written;
 			const allowed = this.gate.ask(Math.min(held.length, scratch.bytes.length), this.#tools.nowNs());
 			if (allowed === 0) return this.#holdBack();
 			if (this.#heldBack) this.#letGo();
 			held.moveTo(scratch.bytes, allowed);
-			this.#count(allowed);
 			if (held.length === 0) this.held = null;
+			this.#count(allowed);
 			if (this.#sendOn(allowed) === TARGET_LOST) return TARGET_LOST;
-			if (this.#kept !== null) return WAITING;
 		}
-		return AGAIN;
 	}
 
 	#keep(scratch: NativeBuffer, from: number, to: number): void {

@@ -1,9 +1,9 @@
 import type { SessionEvent } from '../../core/session-io.ts';
+import { CONNECTED, RESET } from '../session-events.ts';
 import type { End } from './end.ts';
 import { ERRNO, errnoName } from './errno.ts';
 import type { RelayTools } from './flow.ts';
 import { MSG_NOSIGNAL } from './layouts.ts';
-import { CONNECTED, RESET } from './session-events.ts';
 
 /** What is read of a backend's answer: it is a letter, or the start of an error that nobody will show. */
 const ANSWER_BYTES = 16;
@@ -60,6 +60,8 @@ export class Opening {
 	#headerFailed(error: number): void {
 		if (this.#sent === 0) return this.#host.dropBackend(error);
 		this.#backend.lost = true;
+		// The error has been taken from the socket: a read would find a FIN.
+		this.#backend.readable = false;
 		this.#host.opened(CONNECTED);
 		this.#host.report(RESET.backend);
 	}
@@ -72,6 +74,6 @@ export class Opening {
 		if (got < ANSWER_BYTES) backend.readable = got > 0 && backend.readOn;
 		if (got === -ERRNO.EAGAIN) return;
 		if (got > 0) this.#host.opened({ type: 'greeted', bytes: scratch.bytes.slice(0, got) });
-		else this.#host.refuseBackend(got === 0 ? 'closed without an answer' : errnoName(got));
+		else this.#host.refuseBackend(got === 0 ? 'the backend closed the connection' : errnoName(got));
 	}
 }

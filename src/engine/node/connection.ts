@@ -5,32 +5,15 @@ import type { BackendSnapshot, KeepAlive, PoolSnapshot, TerminateTls, UpstreamTl
 import { otherSide, type Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
+import { CLOSED, EOF, FLUSHED, RELAY_ENDED, RESET } from '../session-events.ts';
 import type { Straggler, Stragglers } from '../stragglers.ts';
+import { Approach } from './approach.ts';
 import type { Closer } from './closing.ts';
+import { EarlyReader } from './early-reader.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import type { LaneTimer } from './lane-timer.ts';
 import { type EndOwner, SocketEnd } from './socket-end.ts';
 import { openUpstream } from './upstream.ts';
-
-/** What is read of a client before the relay, at most, but for the chunk that passes it. */
-const HELD_BYTES = 65_536;
-
-const EARLY_BYTES: SessionEvent = { type: 'early-bytes' };
-const CONNECTED: SessionEvent = { type: 'connected' };
-const RELAY_ENDED: SessionEvent = { type: 'relay-ended' };
-const CLOSED: SessionEvent = { type: 'closed' };
-const EOF: Readonly<Record<Side, SessionEvent>> = {
-	client: { type: 'eof', side: 'client' },
-	backend: { type: 'eof', side: 'backend' },
-};
-const RESET: Readonly<Record<Side, SessionEvent>> = {
-	client: { type: 'reset', side: 'client' },
-	backend: { type: 'reset', side: 'backend' },
-};
-const FLUSHED: Readonly<Record<Side, SessionEvent>> = {
-	client: { type: 'flushed', side: 'client' },
-	backend: { type: 'flushed', side: 'backend' },
-};
 
 /** What a connection borrows from its engine. */
 export interface ConnectionHost {
@@ -41,8 +24,8 @@ export interface ConnectionHost {
 }
 
 /**
- * The two sockets of one session. `waiting`: the client is read into `held`, up to a bound, so that its FIN
- * and RST are seen. `relaying`: each chunk takes its lane to the other side. `flushing`: nothing more is read.
+ * The two sockets of one session. `waiting`: the client is read and held, up to a bound, so that its FIN and RST
+ * are seen, while the upstream is on its way. `relaying`: each chunk takes its lane to the other side. `flushing`: nothing more is read.
  * `closed`: what still comes is thrown away.
  */
 export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
@@ -52,12 +35,13 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	readonly #host: ConnectionHost;
 	readonly #keepAlive: KeepAlive;
 	readonly #client: SocketEnd;
+	readonly #early = new EarlyReader(this);
+	/** Until the relay begins. */
+	#approach: Approach | null = null;
 	#backend: SocketEnd | null = null;
 	#upload: Lane | null = null;
 	#download: Lane | null = null;
 	#phase: 'waiting' | 'relaying' | 'flushing' | 'closed' = 'waiting';
-	#held: Buffer[] = [];
-	#heldBytes = 0;
 	#endReported = false;
 
 	constructor(host: ConnectionHost, client: Socket, unix: boolean, keepAlive: KeepAlive) {
@@ -69,7 +53,6 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	/** Begin to read the client; it was accepted paused. */
 	start(): void {
 		this.#client.listen();
-		this.#client.socket.resume();
 	}
 
 	// --- actions ---
@@ -77,58 +60,57 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	/** The client goes on waiting; what it sends is held as before. */
 	hold(): void {}
 
-	peek(_beyond: number, _atMost: number): void {
-		throw new Error('peek: not yet');
+	peek(beyond: number, atMost: number): void {
+		this.#early.peek(this.#client, beyond, atMost);
 	}
 
-	consume(_bytes: number): void {
-		throw new Error('consume: not yet');
+	consume(bytes: number): void {
+		this.#early.consume(this.#client, bytes);
 	}
 
-	reply(_bytes: Uint8Array): void {
-		throw new Error('reply: not yet');
+	reply(bytes: Uint8Array): void {
+		this.#client.socket.write(bytes);
 	}
 
 	handshake(_tls: TerminateTls, _serverName: string | null): void {
 		throw new Error('handshake: not yet');
 	}
 
-	greet(_bytes: Uint8Array): void {
-		throw new Error('greet: not yet');
+	greet(bytes: Uint8Array): void {
+		this.#approach?.greet(bytes);
 	}
 
 	secure(_tls: UpstreamTls, _serverName: string | null, _alpn: readonly string[]): void {
 		throw new Error('secure: not yet');
 	}
 
-	connect(pool: PoolSnapshot, backend: BackendSnapshot, _preface: Uint8Array | null): void {
+	connect(pool: PoolSnapshot, backend: BackendSnapshot, preface: Uint8Array | null): void {
 		try {
-			const socket = openUpstream(pool, backend, this.#keepAlive);
-			this.#backend = new SocketEnd('backend', socket, this, backend.target.type === 'unix');
-			this.#backend.awaitConnect();
+			this.#approach = new Approach(this, openUpstream(pool, backend, this.#keepAlive), backend, preface);
 		} catch (error) {
-			this.#connectFailed((error as NodeJS.ErrnoException).code ?? 'ERR');
+			const code = (error as NodeJS.ErrnoException).code ?? 'ERR';
+			this.report({ type: 'connect-failed', cause: connectFailureOf(code), code });
 		}
 	}
 
 	cancelConnect(): void {
-		const pending = this.#backend;
-		this.#backend = null;
-		pending?.socket.destroy();
+		this.#approach?.cancel();
+		this.#approach = null;
 	}
 
 	relay(gates: RelayGates): void {
-		const backend = this.#backend;
+		const backend = this.#approach?.arrive(this) ?? null;
 		if (backend === null) return;
+		this.#approach = null;
+		this.#backend = backend;
 		this.#phase = 'relaying';
 		const upload = new Lane(this, gates.upload, 'upload', this.#client, backend);
 		this.#upload = upload;
 		this.#download = new Lane(this, gates.download, 'download', backend, this.#client);
 		backend.listen();
-		const held = this.#held;
-		this.#held = [];
+		const held = this.#early.take();
 		this.#client.socket.resume();
-		for (const chunk of held) upload.push(chunk);
+		if (held.length > 0) upload.push(held);
 	}
 
 	shutdown(side: Side): void {
@@ -165,7 +147,8 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 
 	close(manner: 'fin' | 'reset'): void {
 		this.#phase = 'closed';
-		this.#held = [];
+		this.cancelConnect();
+		this.#early.take();
 		this.#upload?.stop();
 		this.#download?.stop();
 		for (const end of [this.#client, this.#backend]) {
@@ -189,6 +172,7 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	/** Both sockets at once, without a word. */
 	abandon(): void {
 		this.#phase = 'closed';
+		this.cancelConnect();
 		this.#upload?.stop();
 		this.#download?.stop();
 		this.#client.socket.destroy();
@@ -197,12 +181,11 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 
 	// --- events of the sockets ---
 
-	connected(end: SocketEnd): void {
-		if (end === this.#backend && this.#phase === 'waiting') this.report(CONNECTED);
-	}
+	/** Both are. */
+	connected(): void {}
 
 	received(from: SocketEnd, chunk: Buffer): void {
-		if (this.#phase === 'waiting') this.#hold(chunk);
+		if (this.#phase === 'waiting') this.#early.received(from, chunk);
 		else if (this.#phase === 'relaying') this.#laneFrom(from)?.push(chunk);
 		else if (this.#phase === 'closed') this.#host.closer.discarded(from.socket);
 	}
@@ -239,17 +222,11 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 		this.#checkEnd();
 	}
 
-	failed(end: SocketEnd, error: NodeJS.ErrnoException): void {
-		if (this.#phase === 'closed') return;
-		if (end.side === 'client') return this.#reset(end);
-		if (end !== this.#backend) return;
-		if (this.#phase !== 'waiting') return this.#reset(end);
-		this.#backend = null;
-		this.#connectFailed(error.code ?? error.message);
+	failed(end: SocketEnd): void {
+		if (this.#phase !== 'closed') this.#reset(end);
 	}
 
 	closed(end: SocketEnd): void {
-		if (end !== this.#endOf(end.side)) return;
 		if (this.#phase !== 'closed') {
 			if (!(end.eof && end.finSent)) this.#reset(end);
 		} else if (end.side === 'backend') {
@@ -260,13 +237,6 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	}
 
 	// --- bytes ---
-
-	#hold(chunk: Buffer): void {
-		if (this.#heldBytes === 0) this.report(EARLY_BYTES);
-		this.#heldBytes += chunk.length;
-		this.#held.push(chunk);
-		if (this.#heldBytes >= HELD_BYTES) this.#client.socket.pause();
-	}
 
 	/** What a stopped reader had already taken from the kernel is still owed to the other side. */
 	#reset(end: SocketEnd): void {
@@ -290,10 +260,6 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 		if (!client.eof || !backend.eof || !client.finSent || !backend.finSent) return;
 		this.#endReported = true;
 		this.report(RELAY_ENDED);
-	}
-
-	#connectFailed(code: string): void {
-		this.report({ type: 'connect-failed', cause: connectFailureOf(code), code });
 	}
 
 	#endOf(side: Side): SocketEnd | null {

@@ -14,7 +14,7 @@ import { Connection, type ConnectionHost } from './connection.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { LaneTimer } from './lane-timer.ts';
 import { NodeListener } from './listener.ts';
-import { tcpPeer, UNIX_PEER } from './peer-address.ts';
+import { tcpLocal, tcpPeer, UNIX_PEER } from './peer-address.ts';
 import { withKeepAlive } from './upstream.ts';
 
 /**
@@ -131,7 +131,8 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	#begin(listener: ListenerSnapshot, socket: Socket, unix: boolean, peer: Endpoint): void {
 		if (!unix) withKeepAlive(socket, listener.keepAlive);
 		const connection = new Connection(this, socket, unix, listener.keepAlive);
-		const session = this.#options.createSession({ listener: listener.index, peer, local: null }, connection.meter);
+		const local = listener.needsLocal && !unix ? tcpLocal(socket) : null;
+		const session = this.#options.createSession({ listener: listener.index, peer, local }, connection.meter);
 		const journey = this.#driver.add(session, connection);
 		this.#connections.set(session, connection);
 		connection.report = (event) => this.#driver.tell(journey, event);

@@ -20,7 +20,7 @@ interface OwnedSocket extends Socket {
 export class SocketEnd {
 	readonly side: Side;
 	readonly socket: Socket;
-	readonly owner: EndOwner;
+	owner: EndOwner;
 	readonly unix: boolean;
 	/** Its FIN has come and all its bytes are read. */
 	eof = false;
@@ -48,6 +48,13 @@ export class SocketEnd {
 	/** Begin to read. */
 	listen(): void {
 		this.socket.on('data', onData).on('end', onEnd).on('drain', onDrain).on('finish', onFinish);
+		this.socket.resume();
+	}
+
+	/** Read no more for now; what comes is kept by the socket. */
+	unlisten(): void {
+		this.socket.pause();
+		this.socket.off('data', onData).off('end', onEnd).off('drain', onDrain).off('finish', onFinish);
 	}
 }
 

@@ -1,5 +1,5 @@
-import type { SessionEvent } from '../../core/session-io.ts';
-import type { Side } from '../../core/units.ts';
+import type { SessionEvent } from '../core/session-io.ts';
+import type { Side } from '../core/units.ts';
 
 /** The events without facts of their own: one object each, for all sessions. */
 export const ACCEPTED: SessionEvent = { type: 'accepted' };

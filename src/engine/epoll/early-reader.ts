@@ -6,7 +6,7 @@ import type { Reporter } from './relay.ts';
 import type { Tools } from './tools.ts';
 
 /** Who knows what was told of the client. */
-export interface Watcher extends Reporter {
+export interface EarlyOwner extends Reporter {
 	/** A byte has come. */
 	noteEarly(): void;
 	/** Its FIN has come, after all that was read. */
@@ -21,9 +21,9 @@ export interface Watcher extends Reporter {
  * than was asked for: the rest stays in the kernel, and stops the sender by itself. Nothing is read or told while a
  * session's actions are carried out, since what is told stands in memory that others use as well.
  */
-export class Peeking implements Pumped {
+export class EarlyReader implements Pumped {
 	readonly #tools: Tools;
-	readonly #watcher: Watcher;
+	readonly #owner: EarlyOwner;
 	readonly #client: End;
 	readonly #held = new HeldBytes();
 	/** The session waits for its answer. */
@@ -32,9 +32,9 @@ export class Peeking implements Pumped {
 	#most = 0;
 	#over = false;
 
-	constructor(tools: Tools, watcher: Watcher, client: End) {
+	constructor(tools: Tools, owner: EarlyOwner, client: End) {
 		this.#tools = tools;
-		this.#watcher = watcher;
+		this.#owner = owner;
 		this.#client = client;
 	}
 
@@ -70,7 +70,7 @@ export class Peeking implements Pumped {
 	pump(): void {
 		this.#answer();
 		if (this.#over || this.#asked || !this.#client.readable) return;
-		this.#watcher.lookForEnd();
+		this.#owner.lookForEnd();
 	}
 
 	#answer(): void {
@@ -82,7 +82,7 @@ export class Peeking implements Pumped {
 
 	#tell(): void {
 		this.#asked = false;
-		this.#watcher.report({ type: 'bytes', bytes: this.#held.view });
+		this.#owner.report({ type: 'bytes', bytes: this.#held.view });
 		if (!this.#over) this.#held.keep();
 	}
 
@@ -97,11 +97,11 @@ export class Peeking implements Pumped {
 		if (got < room) client.readable = got > 0 && client.readOn;
 		if (got > 0) {
 			this.#held.add(scratch.bytes, got, this.#most);
-			this.#watcher.noteEarly();
+			this.#owner.noteEarly();
 			return true;
 		}
-		if (got === 0) this.#watcher.clientEnded();
-		else if (got !== -ERRNO.EAGAIN) this.#watcher.clientLost();
+		if (got === 0) this.#owner.clientEnded();
+		else if (got !== -ERRNO.EAGAIN) this.#owner.clientLost();
 		return false;
 	}
 }
