@@ -6,8 +6,6 @@ import { AddressBook, type AddressPlan, type ListeningAddress } from './control/
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
 import type { Config } from './control/config/schema.ts';
 import { Fleet } from './control/fleet.ts';
-import type { MmdbFile } from './control/geo/mmdb-file.ts';
-import type { GeoSource } from './control/geo/source.ts';
 import { HealthKeeper } from './control/health-keeper.ts';
 import { type Log, tellRefused } from './control/log.ts';
 import { Patience, unlessCancelled } from './control/patience.ts';
@@ -15,7 +13,7 @@ import { afterTimeout } from './control/probe-schedule.ts';
 import { TcpProbes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, RELOAD_LOOKUPS_MS, START_LOOKUPS_MS, systemLookup } from './control/resolve.ts';
-import { SnapshotSources } from './control/snapshot-sources.ts';
+import { type Prepared, type Renewal, SnapshotSources } from './control/snapshot-sources.ts';
 import { Turns } from './control/turns.ts';
 import { countWorkers } from './control/worker-count.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
@@ -119,7 +117,7 @@ export class App {
 			log: this.log,
 			lookup: options.lookup ?? systemLookup,
 			namesChanged: () => this.refreshNames(),
-			databaseChanged: (next) => this.replaceDatabase(next),
+			renewed: (renew) => this.renew(renew),
 			pipes: this.native?.pipes ?? 0,
 		});
 		this.health = new HealthKeeper({
@@ -157,17 +155,17 @@ export class App {
 	}
 
 	private async open(): Promise<void> {
-		const geo = await this.sources.prepare(this.config, START_LOOKUPS_MS);
+		const prepared = await this.sources.prepare(this.config, START_LOOKUPS_MS);
 		const plan = await this.book.plan(this.config);
 		this.refuseWhenStopping();
 		this.pump.start();
-		const failures = await this.fleet.start(this.sources.maker(this.config, plan, geo));
+		const failures = await this.fleet.start(this.sources.maker(this.config, plan, prepared));
 		if (failures.length > 0) {
 			throw new SluiceError('cannot-bind', failures.join('\n'), { exitCode: EXIT.cannotStart });
 		}
 		this.refuseWhenStopping();
 		this.phase = 'running';
-		this.sources.adopt(this.config, geo, this.fleet.snapshotId);
+		this.sources.adopt(this.config, prepared, this.fleet.snapshotId);
 		warnOfCap(this.log, this.config, this.native);
 		this.tellListening(plan, []);
 	}
@@ -219,11 +217,11 @@ export class App {
 			throw new SluiceError('restart-needed', `${keys}: a change needs a restart; nothing was changed`);
 		}
 		if (this.native === null) refuseWaiting(config);
-		const geo = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
+		const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
 		const plan = await this.book.plan(config);
-		const failures = await this.publish(config, plan, geo);
+		const failures = await this.publish(config, plan, prepared);
 		this.config = config;
-		this.sources.adopt(config, geo, this.fleet.snapshotId);
+		this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		this.log.setLevel(config.log.level);
 		this.log.info('reloaded', { snapshot: this.fleet.snapshotId, summary: describeDiff(diff), ...diffFields(diff) });
 		warnOfCap(this.log, config, this.native);
@@ -232,9 +230,9 @@ export class App {
 	}
 
 	/** Answers the addresses that could not be opened; they are told of, and tried again. */
-	private async publish(config: Config, plan: AddressPlan, geo?: GeoSource): Promise<readonly string[]> {
+	private async publish(config: Config, plan: AddressPlan, prepared?: Prepared): Promise<readonly string[]> {
 		this.refuseWhenStopping();
-		return this.fleet.publish(this.sources.maker(config, plan, geo));
+		return this.fleet.publish(this.sources.maker(config, plan, prepared));
 	}
 
 	private refuseWhenStopping(): void {
@@ -255,14 +253,15 @@ export class App {
 		turn.catch((error) => this.log.error('names not applied', { reason: errorText(error) }));
 	}
 
-	/** The file has changed: the same configuration again, unless another file is in force by then. */
-	private replaceDatabase(next: MmdbFile): void {
+	/** A file has changed, or a key: the same configuration again. */
+	private renew(renew: Renewal): void {
 		const turn = this.turns.run(async () => {
-			if (this.config.geo.database !== next.path) return;
-			await this.publish(this.config, await this.book.plan(this.config), next);
-			this.sources.adopt(this.config, next, this.fleet.snapshotId);
+			const prepared = renew(this.config);
+			if (prepared === null) return;
+			await this.publish(this.config, await this.book.plan(this.config), prepared);
+			this.sources.adopt(this.config, prepared, this.fleet.snapshotId);
 		});
-		turn.catch((error) => this.log.error('geo database not applied', { reason: errorText(error) }));
+		turn.catch((error) => this.log.error('changed files not applied', { reason: errorText(error) }));
 	}
 
 	private tellListening(plan: AddressPlan, failures: readonly string[]): void {

@@ -5,6 +5,7 @@ import type { Side } from '../core/units.ts';
 export const ACCEPTED: SessionEvent = { type: 'accepted' };
 export const EARLY_BYTES: SessionEvent = { type: 'early-bytes' };
 export const CONNECTED: SessionEvent = { type: 'connected' };
+export const UPSTREAM_TLS_READY: SessionEvent = { type: 'upstream-tls-ready' };
 export const RELAY_ENDED: SessionEvent = { type: 'relay-ended' };
 export const CLOSED: SessionEvent = { type: 'closed' };
 export const EOF: Readonly<Record<Side, SessionEvent>> = {

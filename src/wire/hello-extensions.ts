@@ -17,6 +17,9 @@ const SUPPORTED_VERSIONS = 43;
 
 const HOST_NAME = 0;
 
+/** A hello has room for 32,000, which would take many times its own memory; clients send a handful. */
+const MAX_PROTOCOLS = 256;
+
 /** Reads one extension's content, if it is one that matters. Answers what is wrong with it, or null. */
 export function readExtension(type: number, content: Reader, into: HelloExtensions): string | null {
 	if (type === SERVER_NAME) return readServerName(content, into);
@@ -52,6 +55,7 @@ function readProtocols(content: Reader, into: HelloExtensions): string | null {
 		const at = list.skip(length);
 		if (list.short) return 'ALPN: a name is longer than the list';
 		if (length === 0) return 'ALPN: an empty name';
+		if (protocols.length === MAX_PROTOCOLS) return `ALPN: more than ${MAX_PROTOCOLS} protocols`;
 		protocols.push(readAlpn(list.bytes, at, at + length));
 	}
 	into.alpn = protocols;

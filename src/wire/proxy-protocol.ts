@@ -1,9 +1,9 @@
-import { invalid, NEED_MORE, type ProxyFacts, type ProxyHeaderResult } from './proxy-header.ts';
+import { invalid, NEED_MORE, type ProxyAddresses, type ProxyFacts, type ProxyHeaderResult } from './proxy-header.ts';
 import { FIRST_OF_V1, readV1, writeV1 } from './proxy-v1.ts';
 import { FIRST_OF_V2, readV2 } from './proxy-v2.ts';
 import { writeLocalV2, writeV2 } from './proxy-v2-out.ts';
 
-export type { ProxyFacts, ProxyHeader, ProxyHeaderResult, ProxySsl } from './proxy-header.ts';
+export type { ProxyAddresses, ProxyFacts, ProxyHeader, ProxyHeaderResult, ProxySsl } from './proxy-header.ts';
 export { MAX_PROXY_HEADER_BYTES } from './proxy-header.ts';
 
 /**
@@ -25,7 +25,10 @@ export function writeProxyHeader(version: 'v1' | 'v2', facts: ProxyFacts): Uint8
 	return version === 'v1' ? writeV1(facts.addresses) : writeV2(facts);
 }
 
-/** A header that says nothing of a client, for probes: LOCAL, or UNKNOWN in version 1. */
-export function writeLocalHeader(version: 'v1' | 'v2'): Uint8Array {
-	return version === 'v1' ? writeV1(null) : writeLocalV2();
+/**
+ * A header that says nothing of a client, for probes: LOCAL. Version 1 has no such thing: with the probe's `own` addresses it
+ * is their line, which the specification recommends, since there are servers that refuse UNKNOWN; without them, UNKNOWN.
+ */
+export function writeLocalHeader(version: 'v1' | 'v2', own: ProxyAddresses | null = null): Uint8Array {
+	return version === 'v1' ? writeV1(own) : writeLocalV2();
 }

@@ -1,6 +1,7 @@
 import { type IpAddress, isV4 } from '../core/address.ts';
 import { invalid, NEED_MORE, type ProxyAddresses, type ProxyHeaderResult } from './proxy-header.ts';
 import { Line } from './proxy-line.ts';
+import { Writer } from './writer.ts';
 
 /** Section 2.1 of the specification: with CRLF. */
 const MAX_LINE_BYTES = 107;
@@ -50,12 +51,16 @@ function readUnknown(bytes: Uint8Array, line: Line): ProxyHeaderResult {
 }
 
 function skipToEnd(bytes: Uint8Array, line: Line): void {
-	while (line.state === 'ok') {
-		if (line.at === MAX_LINE_BYTES - 1 && bytes[line.at - 1] !== CR)
-			line.fail(`no CRLF within ${MAX_LINE_BYTES} bytes`);
+	for (;;) {
 		const byte = line.peek();
+		if (byte < 0) return;
+		const isEnd = byte === LF && bytes[line.at - 1] === CR;
+		// The last two bytes there is room for are a CRLF, or nothing is.
+		const room = MAX_LINE_BYTES - line.at;
+		if (!isEnd && (room === 1 || (room === 2 && byte !== CR)))
+			return line.fail(`no CRLF within ${MAX_LINE_BYTES} bytes`);
 		line.at++;
-		if (byte === LF && bytes[line.at - 2] === CR) return;
+		if (isEnd) return;
 	}
 }
 
@@ -67,7 +72,9 @@ function answer(line: Line, addresses: ProxyAddresses | null): ProxyHeaderResult
 
 /** TCP6 when the two are not of one family, with the IPv4 one mapped; UNKNOWN when one of them is none. */
 export function writeV1(addresses: ProxyAddresses | null): Uint8Array {
-	return new TextEncoder().encode(`PROXY ${addresses === null ? 'UNKNOWN' : describe(addresses)}\r\n`);
+	const out = new Writer(new Uint8Array(MAX_LINE_BYTES));
+	out.text(`PROXY ${addresses === null ? 'UNKNOWN' : describe(addresses)}\r\n`);
+	return out.copy();
 }
 
 function describe({ source, destination }: ProxyAddresses): string {

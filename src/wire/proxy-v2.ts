@@ -69,7 +69,8 @@ function fixedFault(bytes: Uint8Array): string | null {
 	if ((versionAndCommand & 15) > PROXY) return `unknown command ${versionAndCommand & 15}`;
 	if (seen <= FAMILY_AT) return null;
 	const needed = isLocal(bytes) ? 0 : addressBytes(byteAt(bytes, FAMILY_AT));
-	if (needed < 0) return `unknown family or transport 0x${byteAt(bytes, FAMILY_AT).toString(16).padStart(2, '0')}`;
+	if (needed < 0)
+		return `0x${byteAt(bytes, FAMILY_AT).toString(16).padStart(2, '0')} is no family and transport for a stream`;
 	const length = u16At(bytes, LENGTH_AT);
 	if (FIXED_BYTES + length > MAX_PROXY_HEADER_BYTES) return `longer than ${MAX_PROXY_HEADER_BYTES} bytes`;
 	return seen >= FIXED_BYTES && length < needed ? `${length} bytes have no room for the addresses` : null;
@@ -92,8 +93,7 @@ function walkTlvs(bytes: Uint8Array, first: number, total: number): number | str
 	for (let at = first; at < total; ) {
 		const value = at + TLV_HEADER_BYTES;
 		if (value > total) return 'it ends within a TLV';
-		if (at >= bytes.length) break;
-		// Of a length that is not all there, this is the least it can be.
+		// Of a length that is not all there, the least it can be: bytes to come count as zeros.
 		const length = u16At(bytes, at + 1);
 		if (value + length > total) return 'a TLV is longer than the header';
 		if (bytes[at] === TYPE_CRC32C) {

@@ -33,6 +33,8 @@ export interface Authority extends Issued {
 	readonly folder: string;
 	/** A certificate for DNS names, IP addresses, e-mail addresses and URIs. */
 	issue(names: readonly string[], options?: IssueOptions): Issued;
+	/** Another one, which this one vouches for. */
+	authority(commonName: string): Authority;
 	/** An OCSP response that this certificate is good, DER. */
 	ocsp(issued: Issued): { readonly der: Buffer; readonly file: string };
 }
@@ -43,64 +45,91 @@ const NEW_KEY: Readonly<Record<KeyKind, readonly string[]>> = {
 };
 
 export function certificateAuthority(t: Teardown, commonName = 'Test CA', keyKind: KeyKind = 'ecdsa'): Authority {
-	const folder = mkdtempSync(join(tmpdir(), 'sluice-certificates-'));
-	t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-	const own = request(folder, 'ca', keyKind, 3_650, ['-subj', `/CN=${commonName}`, ...extensions(CA_EXTENSIONS)]);
+	return authorityOf(t, commonName, keyKind);
+}
+
+function authorityOf(t: Teardown, commonName: string, keyKind: KeyKind, by?: Issued): Authority {
+	const folder = ownFolder(t);
+	const wanted = { folder, file: 'ca', keyKind, days: 3_650, commonName, extensions: CA_EXTENSIONS, names: [] };
+	const own = request(by === undefined ? wanted : { ...wanted, by });
 	let issued = 0;
 	return {
 		...own,
 		folder,
-		issue: (names, options = {}) => {
+		issue: (names, { keyKind = 'ecdsa', days = 365, commonName = names[0] ?? 'nobody', client = false } = {}) => {
 			issued += 1;
-			return request(folder, `issued-${issued}`, options.keyKind ?? 'ecdsa', options.days ?? 365, [
-				...['-CA', own.certFile, '-CAkey', own.keyFile],
-				...['-subj', `/CN=${options.commonName ?? names[0] ?? 'nobody'}`],
-				...extensions(leafExtensions(names, options.client ?? false)),
-			]);
+			const file = `issued-${issued}`;
+			return request({ folder, file, keyKind, days, commonName, extensions: leafExtensions(client), names, by: own });
 		},
+		authority: (commonName) => authorityOf(t, commonName, keyKind, own),
 		ocsp: (of) => ocspResponse(folder, own, of),
 	};
 }
 
 /** A certificate that nobody but itself vouches for. */
 export function selfSigned(t: Teardown, names: readonly string[], keyKind: KeyKind = 'ecdsa'): Issued {
+	const [folder, commonName] = [ownFolder(t), names[0] ?? 'nobody'];
+	return request({ folder, file: 'own', keyKind, days: 365, commonName, extensions: leafExtensions(false), names });
+}
+
+function ownFolder(t: Teardown): string {
 	const folder = mkdtempSync(join(tmpdir(), 'sluice-certificates-'));
 	t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-	const subject = ['-subj', `/CN=${names[0] ?? 'nobody'}`];
-	return request(folder, 'own', keyKind, 365, [...subject, ...extensions(leafExtensions(names, false))]);
+	return folder;
 }
 
 const CA_EXTENSIONS = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign,digitalSignature'];
 
-const leafExtensions = (names: readonly string[], client: boolean): string[] => [
+const leafExtensions = (client: boolean): string[] => [
 	'basicConstraints=critical,CA:FALSE',
 	'keyUsage=critical,digitalSignature',
 	`extendedKeyUsage=${client ? 'clientAuth' : 'serverAuth'}`,
-	...(names.length === 0 ? [] : [`subjectAltName=${names.map(altName).join(',')}`]),
 ];
 
-function altName(name: string): string {
-	if (isIP(name) > 0) return `IP:${name}`;
-	if (name.includes('://')) return `URI:${name}`;
-	return name.includes('@') ? `email:${name}` : `DNS:${name}`;
+interface Wanted {
+	readonly folder: string;
+	/** Without its ending. */
+	readonly file: string;
+	readonly keyKind: KeyKind;
+	readonly days: number;
+	readonly commonName: string;
+	readonly extensions: readonly string[];
+	readonly names: readonly string[];
+	/** Who signs; absent: itself. */
+	readonly by?: Issued;
 }
 
-const extensions = (all: readonly string[]): string[] => all.flatMap((extension) => ['-addext', extension]);
-
-function request(folder: string, name: string, keyKind: KeyKind, days: number, more: readonly string[]): Issued {
-	const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
-	const files = ['-keyout', keyFile, '-out', certFile, '-days', `${days}`];
-	openssl(folder, ['req', '-x509', '-config', emptyConfig(folder), '-nodes', ...NEW_KEY[keyKind], ...files, ...more]);
+function request(wanted: Wanted): Issued {
+	const { folder, file, days, by } = wanted;
+	const [certFile, keyFile, config] = ['pem', 'key', 'cnf'].map((ending) => join(folder, `${file}.${ending}`)) as [
+		string,
+		string,
+		string,
+	];
+	writeFileSync(config, configOf(wanted));
+	openssl(folder, [
+		...['req', '-x509', '-config', config, '-nodes', ...NEW_KEY[wanted.keyKind], '-days', `${days}`],
+		...['-keyout', keyFile, '-out', certFile],
+		...(by === undefined ? [] : ['-CA', by.certFile, '-CAkey', by.keyFile]),
+	]);
 	const cert = readFileSync(certFile, 'utf8');
 	const fingerprint = new X509Certificate(cert).fingerprint256.replaceAll(':', '').toLowerCase();
 	return { cert, key: readFileSync(keyFile, 'utf8'), certFile, keyFile, fingerprint };
 }
 
-/** The system's own adds extensions of its own to what is self-signed. */
-function emptyConfig(folder: string): string {
-	const file = join(folder, 'openssl.cnf');
-	writeFileSync(file, '[req]\ndistinguished_name = dn\nprompt = no\n[dn]\n');
-	return file;
+/** The names in a section of their own: on a line with others, one could not have a comma. */
+const configOf = ({ commonName, extensions, names }: Wanted): string =>
+	[
+		'[req]\ndistinguished_name=dn\nprompt=no\nx509_extensions=ext',
+		`[dn]\nCN=${commonName}`,
+		`[ext]\n${extensions.join('\n')}`,
+		...(names.length === 0 ? [] : ['subjectAltName=@names', '[names]', ...names.map(altName)]),
+	].join('\n');
+
+function altName(name: string, index: number): string {
+	if (isIP(name) > 0) return `IP.${index}=${name}`;
+	if (name.includes('://')) return `URI.${index}=${name}`;
+	return name.includes('@') ? `email.${index}=${name}` : `DNS.${index}=${name}`;
 }
 
 function ocspResponse(folder: string, ca: Issued, of: Issued): { der: Buffer; file: string } {

@@ -5,6 +5,7 @@ import type { BackendSnapshot, PoolSnapshot } from '../../src/core/snapshot.ts';
 import { Closer } from '../../src/engine/node/closing.ts';
 import { Connection, type ConnectionHost } from '../../src/engine/node/connection.ts';
 import { LaneTimer } from '../../src/engine/node/lane-timer.ts';
+import { TlsStore } from '../../src/engine/node/tls/tls-store.ts';
 import { Stragglers } from '../../src/engine/stragglers.ts';
 import type { Backend, Teardown } from './echo.ts';
 import { dial, type Peer, targetOf } from './peers.ts';
@@ -17,6 +18,8 @@ export interface InHand {
 	readonly connection: Connection;
 	/** The client's end. */
 	readonly client: Peer;
+	/** Clients whose sockets outlive their session. */
+	readonly stragglers: Stragglers;
 	/** What was reported, in order; bytes are copies. */
 	readonly events: readonly SessionEvent[];
 	types(): readonly string[];
@@ -26,31 +29,39 @@ export interface InHand {
 	onEvent: (event: SessionEvent) => void;
 }
 
+export interface AcceptOptions {
+	/** The client's end reads only when told. */
+	readonly paused?: boolean;
+	/** Absent: one of its own. */
+	readonly tls?: TlsStore;
+}
+
 /** Accepts one client on 127.0.0.1 as the engine would. */
-export async function acceptOne(t: Teardown): Promise<InHand> {
+export async function acceptOne(t: Teardown, options: AcceptOptions = {}): Promise<InHand> {
 	const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
 	server.listen(0, '127.0.0.1');
 	t.teardown(() => server.close());
 	await once(server, 'listening');
 	const { port } = server.address() as { port: number };
 	const accepted = once(server, 'connection');
-	const client = await dial(t, `127.0.0.1:${port}`);
+	const client = await dial(t, `127.0.0.1:${port}`, options);
 	const [socket] = (await accepted) as [Socket];
-	return inHand(t, socket, client);
+	return inHand(t, socket, client, options.tls ?? new TlsStore());
 }
 
-const host = (): ConnectionHost => ({
+const hostWith = (tls: TlsStore): ConnectionHost => ({
 	closer: new Closer(
 		() => performance.now(),
 		() => {},
 	),
 	laneTimer: new LaneTimer(() => performance.now() * 1e6),
 	stragglers: new Stragglers(8),
+	tls,
 	nowNs: () => performance.now() * 1e6,
 });
 
-function inHand(t: Teardown, socket: Socket, client: Peer): InHand {
-	const lent = host();
+function inHand(t: Teardown, socket: Socket, client: Peer, tls: TlsStore): InHand {
+	const lent = hostWith(tls);
 	const connection = new Connection(lent, socket, false, { idleMs: 60_000, intervalMs: 10_000, count: 6 });
 	const events: SessionEvent[] = [];
 	const answered = new Set<SessionEvent>();
@@ -68,6 +79,7 @@ function inHand(t: Teardown, socket: Socket, client: Peer): InHand {
 	const it: InHand = {
 		connection,
 		client,
+		stragglers: lent.stragglers,
 		events,
 		types: () => events.map(({ type }) => type),
 		next: async <Type extends SessionEvent['type']>(type: Type) => {

@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net';
+import type { SocketTarget } from '../../core/address.ts';
 import { connectFailureOf } from '../../core/connect-failure.ts';
 import type { SessionEvent } from '../../core/session-io.ts';
 import type { BackendSnapshot } from '../../core/snapshot.ts';
-import { CONNECTED } from '../session-events.ts';
+import { CONNECTED, UPSTREAM_TLS_READY } from '../session-events.ts';
 import { type EndOwner, SocketEnd } from './socket-end.ts';
+import type { ClientContexts } from './tls/client-contexts.ts';
+import { type SecureTerms, startTls } from './tls/client-handshake.ts';
+import { failureReason } from './tls/reasons.ts';
 
 /** Whom it tells. */
 export interface ApproachOwner {
@@ -16,14 +20,16 @@ export interface ApproachOwner {
  */
 export class Approach implements EndOwner {
 	readonly #owner: ApproachOwner;
-	readonly #end: SocketEnd;
+	readonly #target: SocketTarget;
+	#end: SocketEnd;
 	readonly #preface: Uint8Array | null;
-	#phase: 'connecting' | 'connected' | 'greeting' | 'over' = 'connecting';
+	#phase: 'connecting' | 'connected' | 'greeting' | 'securing' | 'over' = 'connecting';
 
 	/** `socket` is still to be connected. */
 	constructor(owner: ApproachOwner, socket: Socket, backend: BackendSnapshot, preface: Uint8Array | null) {
 		this.#owner = owner;
 		this.#preface = preface;
+		this.#target = backend.target;
 		this.#end = new SocketEnd('backend', socket, this, backend.target.type === 'unix');
 		this.#end.awaitConnect();
 	}
@@ -35,9 +41,28 @@ export class Approach implements EndOwner {
 		this.#end.listen();
 	}
 
+	/** @throws what `startTls` throws. */
+	secure(contexts: ClientContexts, terms: Omit<SecureTerms, 'target'>): void {
+		if (this.#phase !== 'connected') return;
+		this.#phase = 'securing';
+		const { unix } = this.#end;
+		const raw = this.#end.lend();
+		const socket = startTls(contexts, raw, { ...terms, target: this.#target });
+		const end = new SocketEnd('backend', socket, this, unix, raw);
+		this.#end = end;
+		socket.once('secureConnect', () => this.#secured());
+	}
+
+	#secured(): void {
+		if (this.#phase !== 'securing') return;
+		this.#phase = 'connected';
+		this.#owner.report(UPSTREAM_TLS_READY);
+	}
+
 	cancel(): void {
 		this.#phase = 'over';
 		this.#end.socket.destroy();
+		this.#end.transport.destroy();
 	}
 
 	/** The relay begins; null when there is no connection. */
@@ -69,8 +94,8 @@ export class Approach implements EndOwner {
 	}
 
 	failed(_end: SocketEnd, error: NodeJS.ErrnoException): void {
+		if (this.#phase !== 'connecting') return this.#refused(failureReason(error));
 		const code = error.code ?? error.message;
-		if (this.#phase !== 'connecting') return this.#refused(code);
 		this.#phase = 'over';
 		this.#owner.report({ type: 'connect-failed', cause: connectFailureOf(code), code });
 	}

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { connectFailureOf } from '../../core/connect-failure.ts';
-import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
+import type { RelayGates, SessionEvent, TlsFacts } from '../../core/session-io.ts';
 import type { BackendSnapshot, KeepAlive, PoolSnapshot, TerminateTls, UpstreamTls } from '../../core/snapshot.ts';
 import { otherSide, type Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
@@ -13,6 +14,8 @@ import { EarlyReader } from './early-reader.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import type { LaneTimer } from './lane-timer.ts';
 import { type EndOwner, SocketEnd } from './socket-end.ts';
+import { type HandshakeOwner, ServerHandshake } from './tls/server-handshake.ts';
+import type { TlsStore } from './tls/tls-store.ts';
 import { openUpstream } from './upstream.ts';
 
 /** What a connection borrows from its engine. */
@@ -20,6 +23,7 @@ export interface ConnectionHost {
 	readonly closer: Closer;
 	readonly laneTimer: LaneTimer;
 	readonly stragglers: Stragglers;
+	readonly tls: TlsStore;
 	nowNs(): number;
 }
 
@@ -28,14 +32,16 @@ export interface ConnectionHost {
  * are seen, while the upstream is on its way. `relaying`: each chunk takes its lane to the other side. `flushing`: nothing more is read.
  * `closed`: what still comes is thrown away.
  */
-export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
+export class Connection implements Shell, EndOwner, LaneOwner, HandshakeOwner, Straggler {
 	/** Where events go; set before the first. */
 	report: (event: SessionEvent) => void = () => {};
 	readonly meter = new Meter();
 	readonly #host: ConnectionHost;
 	readonly #keepAlive: KeepAlive;
-	readonly #client: SocketEnd;
-	readonly #early = new EarlyReader(this);
+	#client: SocketEnd;
+	#early = new EarlyReader(this);
+	/** While it is under way. */
+	#handshake: ServerHandshake | null = null;
 	/** Until the relay begins. */
 	#approach: Approach | null = null;
 	#backend: SocketEnd | null = null;
@@ -72,16 +78,23 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 		this.#client.socket.write(bytes);
 	}
 
-	handshake(_tls: TerminateTls, _serverName: string | null): void {
-		throw new Error('handshake: not yet');
+	handshake(tls: TerminateTls, serverName: string | null): void {
+		const server = this.#host.tls.clients.for(tls, serverName);
+		if (this.#client.eof) return this.report({ type: 'tls-failed', reason: 'closed before the handshake' });
+		// Its end is about to be told.
+		if (this.#client.socket.destroyed) return;
+		const held = this.#early.take();
+		const raw = this.#client.lend();
+		if (held.length > 0) raw.unshift(held);
+		this.#handshake = new ServerHandshake(this, server, raw);
 	}
 
 	greet(bytes: Uint8Array): void {
 		this.#approach?.greet(bytes);
 	}
 
-	secure(_tls: UpstreamTls, _serverName: string | null, _alpn: readonly string[]): void {
-		throw new Error('secure: not yet');
+	secure(tls: UpstreamTls, serverName: string | null, alpn: readonly string[]): void {
+		this.#approach?.secure(this.#host.tls.backends, { tls, serverName, alpn });
 	}
 
 	connect(pool: PoolSnapshot, backend: BackendSnapshot, preface: Uint8Array | null): void {
@@ -148,15 +161,30 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	close(manner: 'fin' | 'reset'): void {
 		this.#phase = 'closed';
 		this.cancelConnect();
+		this.#cancelHandshake();
 		this.#early.take();
 		this.#upload?.stop();
 		this.#download?.stop();
 		for (const end of [this.#client, this.#backend]) {
 			if (end === null) continue;
-			if (manner === 'reset' || end.socket.connecting) this.#host.closer.reset(end.socket, end.unix);
+			if (manner === 'reset') this.#host.closer.reset(end);
 			else this.#host.closer.fin(end.socket);
 		}
 		if (this.#backend === null || this.#backend.socket.closed) this.#over();
+	}
+
+	/** Its FIN is not waited for: what it answers would be read by TLS. */
+	#cancelHandshake(): void {
+		if (this.#handshake === null) return;
+		this.#endHandshake();
+		const { socket } = this.#client;
+		socket.once('finish', () => socket.destroy());
+	}
+
+	#endHandshake(): void {
+		this.#handshake?.cancel();
+		this.#handshake = null;
+		this.#client.takeBack();
 	}
 
 	/** The session is over; the client may still be taking its last bytes. */
@@ -173,10 +201,32 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	abandon(): void {
 		this.#phase = 'closed';
 		this.cancelConnect();
+		this.#handshake?.cancel();
 		this.#upload?.stop();
 		this.#download?.stop();
 		this.#client.socket.destroy();
 		this.#backend?.socket.destroy();
+	}
+
+	// --- events of a handshake ---
+
+	secured(socket: TLSSocket, tls: TlsFacts): void {
+		this.#handshake = null;
+		this.#client = new SocketEnd('client', socket, this, this.#client.unix, this.#client.transport);
+		this.#early = new EarlyReader(this);
+		this.#client.listen();
+		this.report({ type: 'tls-ready', tls });
+	}
+
+	handshakeFailed(reason: string): void {
+		this.#endHandshake();
+		this.#client.lost = true;
+		this.report({ type: 'tls-failed', reason });
+	}
+
+	handshakeReset(): void {
+		this.#endHandshake();
+		this.#reset(this.#client);
 	}
 
 	// --- events of the sockets ---

@@ -15,6 +15,7 @@ import { DeadlineTimer } from './deadline-timer.ts';
 import { LaneTimer } from './lane-timer.ts';
 import { NodeListener } from './listener.ts';
 import { tcpLocal, tcpPeer, UNIX_PEER } from './peer-address.ts';
+import { TlsStore } from './tls/tls-store.ts';
 import { withKeepAlive } from './upstream.ts';
 
 /**
@@ -31,6 +32,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	readonly closer: Closer;
 	readonly laneTimer: LaneTimer;
 	readonly stragglers: Stragglers;
+	readonly tls = new TlsStore();
 	readonly #options: EngineOptions<S>;
 	readonly #driver: Driver<S>;
 	readonly #timer: DeadlineTimer;
@@ -70,6 +72,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 
 	apply(snapshot: Snapshot, done: (failures: readonly string[]) => void): void {
 		this.#snapshot = snapshot;
+		this.tls.apply(snapshot);
 		if (this.#stopped) return done([]);
 		const wanted = wantedBinds(snapshot, this.#options.worker, this.#reusePort);
 		for (const [key, listener] of this.#listeners) {
@@ -124,7 +127,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		} catch (error) {
 			this.#options.log({ level: 'error', msg: 'internal error at accept', fields: { error: errorText(error) } });
 			socket.on('error', () => {});
-			this.closer.reset(socket, unix);
+			this.closer.reset({ socket, transport: socket, unix });
 		}
 	}
 
