@@ -292,6 +292,8 @@ export class Connection implements Shell, EndOwner, LaneOwner, HandshakeOwner, S
 	#reset(end: SocketEnd): void {
 		if (end.lost) return;
 		end.lost = true;
+		// A TLS error leaves the stream whole: it would tell of each chunk beside handing it out.
+		end.unlisten();
 		const lane = this.#phase === 'relaying' ? this.#laneFrom(end) : null;
 		if (lane !== null) {
 			for (let rest = readRest(end.socket); rest !== null; rest = readRest(end.socket)) lane.push(rest);
