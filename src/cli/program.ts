@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { addLookCommands } from './admin/look.ts';
+import { addSteerCommands } from './admin/steer.ts';
 import { addCheck } from './check.ts';
 import { addDemo } from './demo.ts';
 import { addExplain } from './explain.ts';
@@ -31,6 +33,7 @@ export function buildProgram(context: CommandContext): Command {
 			writeOut: (text) => context.terminal.out(text.trimEnd()),
 			writeErr: (text) => context.terminal.err(text.trimEnd()),
 		});
-	for (const add of [addRun, addCheck, addExplain, addGeo, addSchema, addDemo]) add(program, context);
+	for (const add of [addRun, addCheck, addExplain, addGeo, addSchema, addDemo, addLookCommands, addSteerCommands])
+		add(program, context);
 	return program;
 }
