@@ -41,6 +41,10 @@ export class Log {
 		if (this.events !== null) this.events.level = level;
 	}
 
+	get currentLevel(): LogLevel {
+		return this.level;
+	}
+
 	/** The output's reader is behind. */
 	get blocked(): boolean {
 		return this.targets.output?.blocked ?? false;
