@@ -3,6 +3,7 @@ import { SluiceError } from '../../core/errors.ts';
 import { type BackendAddition, backendState, type ChangeView, shapingChange } from '../admin/views.ts';
 import { backendName } from '../config/compile.ts';
 import { bucket } from '../config/fields-shaping.ts';
+import { findingsOf, wording } from '../config/findings.ts';
 import type { BackendConfig, Config, PoolConfig } from '../config/schema.ts';
 import { backend as backendSchema } from '../config/schema-pools.ts';
 import { SHAPED_KINDS, type ShapedPlace, shapePlace } from './shaped-places.ts';
@@ -212,7 +213,7 @@ function bandwidthText(value: ShapingTerms['upload']): string {
 }
 
 function parseBackend(addition: BackendAddition): BackendConfig {
-	const result = backendSchema.safeParse(addition);
+	const result = backendSchema.safeParse(addition, AS_IN_FILES);
 	if (result.success) return result.data;
 	throw new SluiceError('refused', `backend ${addition.address}: ${firstFault(result.error)}`);
 }
@@ -220,12 +221,18 @@ function parseBackend(addition: BackendAddition): BackendConfig {
 /** Null and absent are unlimited. */
 function parseBucket(value: ShapingTerms['upload']): z.output<ReturnType<typeof bucket>> {
 	if (value === null || value === undefined) return undefined;
-	const result = bucket().safeParse(value);
+	const result = bucket().safeParse(value, AS_IN_FILES);
 	if (result.success) return result.data;
 	throw new SluiceError('refused', `${bandwidthText(value)}: ${firstFault(result.error)}`);
 }
 
-const firstFault = (error: z.ZodError): string => error.issues[0]?.message ?? 'is not valid';
+/** Told as a fault of a file would be. */
+const AS_IN_FILES = { error: wording, reportInput: true } as const;
+
+function firstFault(error: z.ZodError): string {
+	const [finding] = findingsOf(error.issues);
+	return finding === undefined ? 'is not valid' : `${[...finding.path, finding.message].map(String).join(': ')}`;
+}
 
 function jsonOf(text: string): unknown {
 	try {
