@@ -8,6 +8,7 @@ import { compileSnapshot, type SlotSource } from '../src/control/config/compile.
 import { parseConfigObject } from '../src/control/config/load.ts';
 import { countriesOf } from '../src/control/geo/continents.ts';
 import { openEmbeddedGeo } from '../src/control/geo/embedded.ts';
+import { PAPER_TLS } from '../src/control/tls/source.ts';
 import { type IpAddress, V4_MAPPED } from '../src/core/address.ts';
 import type { SessionAction, SessionEvent } from '../src/core/session-io.ts';
 import type { Snapshot } from '../src/core/snapshot.ts';
@@ -107,6 +108,7 @@ function compileBaseline(registry: SlotRegistry): Snapshot {
 		resolved: new Map(),
 		ports,
 		geoDatabase: 'embedded',
+		tls: PAPER_TLS,
 		countriesOf,
 		defaultMaxConnections,
 	});

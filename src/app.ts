@@ -5,9 +5,8 @@ import { monotonicClock } from './clock.ts';
 import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
 import type { Config } from './control/config/schema.ts';
+import { EngineNotes } from './control/engine-notes.ts';
 import { Fleet } from './control/fleet.ts';
-import type { MmdbFile } from './control/geo/mmdb-file.ts';
-import type { GeoSource } from './control/geo/source.ts';
 import { HealthKeeper } from './control/health-keeper.ts';
 import { type Log, tellRefused } from './control/log.ts';
 import { Patience, unlessCancelled } from './control/patience.ts';
@@ -15,11 +14,11 @@ import { afterTimeout } from './control/probe-schedule.ts';
 import { TcpProbes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, RELOAD_LOOKUPS_MS, START_LOOKUPS_MS, systemLookup } from './control/resolve.ts';
-import { SnapshotSources } from './control/snapshot-sources.ts';
+import { type Prepared, type Renewal, SnapshotSources } from './control/snapshot-sources.ts';
 import { Turns } from './control/turns.ts';
 import { countWorkers } from './control/worker-count.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
-import type { Clock, NativeHost } from './core/ports.ts';
+import type { Clock, EngineName, NativeHost } from './core/ports.ts';
 import { NS_PER_MS } from './core/units.ts';
 import { openNativeHost, refuseWaiting, warnOfCap } from './native.ts';
 import { seededRng } from './rng.ts';
@@ -55,8 +54,9 @@ export class App {
 	private readonly options: AppOptions;
 	private readonly log: Log;
 	private readonly clock: Clock;
+	/** Of each engine. */
 	private readonly workerCount: number;
-	/** Null: the engine is `node`. */
+	/** Null: the only engine is `node`. */
 	private readonly native: NativeHost | null;
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
@@ -64,6 +64,7 @@ export class App {
 	private readonly probes = new TcpProbes();
 	private readonly health: HealthKeeper;
 	private readonly book = new AddressBook();
+	private readonly engines: EngineNotes;
 	private config: Config;
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
 	private readonly patience = new Patience();
@@ -98,6 +99,7 @@ export class App {
 		this.clock = monotonicClock();
 		this.workerCount = workerCount;
 		this.native = openNativeHost(config.engine, workerCount, this.log);
+		this.engines = new EngineNotes(this.log, this.engine);
 		if (this.native === null) refuseWaiting(config);
 		this.fleet = new Fleet({
 			url: WORKER_URL,
@@ -112,18 +114,18 @@ export class App {
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
 		this.pump = new RecordPump(
-			this.fleet.rings.map((ring) => new RingReader(ring)),
+			this.fleet.shared.memory.rings.map((ring) => new RingReader(ring)),
 			this.log,
 		);
 		this.sources = new SnapshotSources({
 			log: this.log,
 			lookup: options.lookup ?? systemLookup,
 			namesChanged: () => this.refreshNames(),
-			databaseChanged: (next) => this.replaceDatabase(next),
+			renewed: (renew) => this.renew(renew),
 			pipes: this.native?.pipes ?? 0,
 		});
 		this.health = new HealthKeeper({
-			board: this.fleet.scoreboard,
+			board: this.fleet.shared.scoreboard,
 			log: this.log,
 			clock: this.clock,
 			schedule: { probe: this.probes.probe, after: afterTimeout, rng: seededRng(randomInt(2 ** 32)) },
@@ -136,8 +138,8 @@ export class App {
 		return this.book.listening;
 	}
 
-	/** What moves the bytes. */
-	get engine(): 'epoll' | 'node' {
+	/** What moves the bytes, but for listeners that only the node engine can serve. */
+	get engine(): EngineName {
 		return this.native === null ? 'node' : 'epoll';
 	}
 
@@ -153,21 +155,22 @@ export class App {
 
 	/** Whether the scoreboard holds nothing, and what does not add up on it; for tests. */
 	get held(): { readonly zero: boolean; readonly faults: readonly string[] } {
-		return { zero: this.fleet.repairs.isZero(), faults: this.fleet.repairs.audit() };
+		const { repairs } = this.fleet.shared;
+		return { zero: repairs.isZero(), faults: repairs.audit() };
 	}
 
 	private async open(): Promise<void> {
-		const geo = await this.sources.prepare(this.config, START_LOOKUPS_MS);
+		const prepared = await this.sources.prepare(this.config, START_LOOKUPS_MS);
 		const plan = await this.book.plan(this.config);
 		this.refuseWhenStopping();
 		this.pump.start();
-		const failures = await this.fleet.start(this.sources.maker(this.config, plan, geo));
+		const failures = await this.fleet.start(this.sources.maker(this.config, plan, prepared));
 		if (failures.length > 0) {
 			throw new SluiceError('cannot-bind', failures.join('\n'), { exitCode: EXIT.cannotStart });
 		}
 		this.refuseWhenStopping();
 		this.phase = 'running';
-		this.sources.adopt(this.config, geo, this.fleet.snapshotId);
+		this.sources.adopt(this.config, prepared, this.fleet.snapshotId);
 		warnOfCap(this.log, this.config, this.native);
 		this.tellListening(plan, []);
 	}
@@ -219,11 +222,11 @@ export class App {
 			throw new SluiceError('restart-needed', `${keys}: a change needs a restart; nothing was changed`);
 		}
 		if (this.native === null) refuseWaiting(config);
-		const geo = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
+		const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
 		const plan = await this.book.plan(config);
-		const failures = await this.publish(config, plan, geo);
+		const failures = await this.publish(config, plan, prepared);
 		this.config = config;
-		this.sources.adopt(config, geo, this.fleet.snapshotId);
+		this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		this.log.setLevel(config.log.level);
 		this.log.info('reloaded', { snapshot: this.fleet.snapshotId, summary: describeDiff(diff), ...diffFields(diff) });
 		warnOfCap(this.log, config, this.native);
@@ -232,9 +235,9 @@ export class App {
 	}
 
 	/** Answers the addresses that could not be opened; they are told of, and tried again. */
-	private async publish(config: Config, plan: AddressPlan, geo?: GeoSource): Promise<readonly string[]> {
+	private async publish(config: Config, plan: AddressPlan, prepared?: Prepared): Promise<readonly string[]> {
 		this.refuseWhenStopping();
-		return this.fleet.publish(this.sources.maker(config, plan, geo));
+		return this.fleet.publish(this.sources.maker(config, plan, prepared));
 	}
 
 	private refuseWhenStopping(): void {
@@ -255,21 +258,26 @@ export class App {
 		turn.catch((error) => this.log.error('names not applied', { reason: errorText(error) }));
 	}
 
-	/** The file has changed: the same configuration again, unless another file is in force by then. */
-	private replaceDatabase(next: MmdbFile): void {
+	/** A file has changed, or a key: the same configuration again. */
+	private renew(renew: Renewal): void {
 		const turn = this.turns.run(async () => {
-			if (this.config.geo.database !== next.path) return;
-			await this.publish(this.config, await this.book.plan(this.config), next);
-			this.sources.adopt(this.config, next, this.fleet.snapshotId);
+			const prepared = renew(this.config);
+			if (prepared === null) return;
+			await this.publish(this.config, await this.book.plan(this.config), prepared);
+			this.sources.adopt(this.config, prepared, this.fleet.snapshotId);
 		});
-		turn.catch((error) => this.log.error('geo database not applied', { reason: errorText(error) }));
+		turn.catch((error) => this.log.error('changed files not applied', { reason: errorText(error) }));
 	}
 
 	private tellListening(plan: AddressPlan, failures: readonly string[]): void {
+		const listeners = this.fleet.snapshot?.listeners ?? [];
+		this.engines.tell(listeners);
+		const engines = new Map(listeners.map((listener) => [listener.name, this.fleet.engineOf(listener)]));
 		for (const { listener, address } of this.book.adopt(plan, failures)) {
 			const workers = address.startsWith('unix:') ? 1 : this.workerCount;
-			this.log.info('listening', { listener, address, workers });
-			if (workers < this.workerCount) this.log.info('a unix socket is served by worker 0 alone', { listener, address });
+			this.log.info('listening', { listener, address, workers, engine: engines.get(listener) ?? this.engine });
+			if (workers < this.workerCount)
+				this.log.info('a unix socket is served by one worker alone', { listener, address });
 		}
 	}
 

@@ -20,7 +20,7 @@ function sourceFiles(): SourceFile[] {
 t.test('the scan reads the files it means to', (t) => {
 	const paths = sourceFiles().map((file) => file.path);
 	t.ok(paths.length >= FEWEST_FILES, `at least ${FEWEST_FILES} files, found ${paths.length}`);
-	for (const folder of ['core', 'shared', 'policy', 'session', 'engine', 'control', 'cli']) {
+	for (const folder of ['core', 'wire', 'shared', 'policy', 'session', 'engine', 'control', 'cli']) {
 		t.ok(folder in FLOORS && paths.some((path) => path.startsWith(`src/${folder}/`)), `src/${folder} was read`);
 	}
 	for (const path of ['src/app.ts', 'src/worker.ts', 'src/index.ts', 'bin/sluice.ts']) t.ok(paths.includes(path), path);

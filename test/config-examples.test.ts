@@ -16,7 +16,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	'postgres.yaml': '1 listeners, 2 pools, 3 backends',
 	'queue.yaml': '1 listeners, 2 pools, 3 backends',
 	'redis.yaml': '1 listeners, 1 pools, 3 backends',
-	'reference.yaml': '1 listeners, 2 pools, 4 backends',
+	'reference.yaml': '1 listeners, 3 pools, 5 backends',
 	'regions.yaml': '1 listeners, 4 pools, 7 backends',
 	'shaping.yaml': '2 listeners, 2 pools, 3 backends',
 };

@@ -4,6 +4,7 @@ import { compileSnapshot, type SlotSource } from './config/compile.ts';
 import type { Config } from './config/schema.ts';
 import { defaultMaxConnections, nofileLimit } from './descriptors.ts';
 import { countriesOf } from './geo/continents.ts';
+import { PAPER_TLS } from './tls/source.ts';
 
 /** A configuration's snapshot with no process behind it: for `explain`. Ports given for 0 stay 0. */
 export function paperSnapshot(
@@ -17,6 +18,7 @@ export function paperSnapshot(
 		resolved,
 		ports: new Map(),
 		geoDatabase,
+		tls: PAPER_TLS,
 		countriesOf,
 		defaultMaxConnections: defaultMaxConnections(nofileLimit(), 0),
 	});

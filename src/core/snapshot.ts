@@ -281,7 +281,8 @@ export interface RetryPolicy {
 	readonly maxBackoffMs: number;
 }
 
-/** One step of a probe's conversation: bytes to send, or bytes to see in what the backend has sent since the last step. */
+/** One step of a probe's conversation: bytes to send, or bytes to see in what the backend has sent since the last step. Each
+ * character is one byte (Latin-1), so that a file can write any byte. */
 export type ScriptStep = { readonly send: string } | { readonly expect: string };
 
 /** What a probe does once it is connected; `tcp`: nothing more. */

@@ -18,6 +18,8 @@ import { at, type World } from './world.ts';
 /** The gates in their order: the first two ask for room, the others who the client is. */
 const GATES = ['process', 'listener', 'access', 'region', 'client'] as const;
 type Gate = (typeof GATES)[number];
+/** Those that a peer passes before a byte of it is read. */
+const PEER_GATES = 2;
 
 /** Why a client is turned away. `detail` names the limit or rule, e.g. `listener game: 500/s`. */
 export interface RefusalDecision {
@@ -37,7 +39,8 @@ const WAIT_MS = 10;
  */
 export class Admission {
 	readonly listener: ListenerSnapshot;
-	readonly client: Endpoint;
+	/** The peer, until a PROXY header says whom it speaks for. */
+	client: Endpoint;
 	country: string | null = null;
 	region: number | null = null;
 	private nextGate = 0;
@@ -47,9 +50,18 @@ export class Admission {
 		this.client = client;
 	}
 
+	/** The first gates alone: whether there is room for one more, whoever the client is. As `run`. */
+	runPeerGates(world: World, desk: Desk, nowNs: number): RefusalDecision | null {
+		return this.runTo(PEER_GATES, world, desk, nowNs, null);
+	}
+
 	/** Null when the client is in; every place taken on the way is held at `desk`. */
 	run(world: World, desk: Desk, nowNs: number, trace: Trace | null): RefusalDecision | null {
-		while (this.nextGate < GATES.length) {
+		return this.runTo(GATES.length, world, desk, nowNs, trace);
+	}
+
+	private runTo(end: number, world: World, desk: Desk, nowNs: number, trace: Trace | null): RefusalDecision | null {
+		while (this.nextGate < end) {
 			const gate = at(GATES, this.nextGate);
 			this.nextGate += 1;
 			const refusal = this.pass(gate, world, desk, nowNs, trace);

@@ -1,5 +1,6 @@
 import type { IpAddress } from '../core/address.ts';
 import type { ListenerSnapshot, RouteMatch, RouteSnapshot, Snapshot } from '../core/snapshot.ts';
+import { hasName } from './names.ts';
 import { lookupNetwork } from './network-table.ts';
 import type { Trace } from './trace.ts';
 import { at } from './world.ts';
@@ -9,6 +10,10 @@ export interface RouteFacts {
 	readonly address: IpAddress | null;
 	readonly country: string | null;
 	readonly region: number | null;
+	/** The server name that the client asks for, in lower case. */
+	readonly sni: string | null;
+	/** The protocols that it offers. */
+	readonly alpn: readonly string[];
 }
 
 /** The first matching route in file order, or null. */
@@ -36,6 +41,8 @@ function firstFailing(match: RouteMatch, facts: RouteFacts): keyof RouteMatch | 
 	if (match.regions !== null && (facts.region === null || !match.regions.has(facts.region))) return 'regions';
 	if (match.networks !== null && (facts.address === null || lookupNetwork(match.networks, facts.address) < 0))
 		return 'networks';
+	if (match.sni !== null && (facts.sni === null || !hasName(match.sni, facts.sni))) return 'sni';
+	if (match.alpn !== null && !facts.alpn.some((protocol) => match.alpn?.has(protocol))) return 'alpn';
 	return null;
 }
 

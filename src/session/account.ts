@@ -20,18 +20,19 @@ export function account(
 	host.tally.ended(placesOf(journal), meter.uploadBytes, meter.downloadBytes);
 	const { accessLog } = journal;
 	if (accessLog === 'none' || (accessLog === 'errors' && outcome === 'completed')) return;
+	const { client } = journal;
 	const { peer } = journal.facts;
 	host.records.access({
 		timeMs: host.clock.wallMs(),
 		listener: journal.listener.name,
 		peer: peer.address,
 		peerPort: peer.port,
-		client: peer.address,
-		clientPort: peer.port,
+		client: client.address,
+		clientPort: client.port,
 		country: journal.country,
 		region: journal.region?.name ?? null,
-		sni: null,
-		alpn: null,
+		sni: journal.sni,
+		alpn: journal.alpn,
 		route: journal.route,
 		pool: journal.pool?.name ?? null,
 		backend: journal.backend?.name ?? null,
@@ -42,7 +43,7 @@ export function account(
 		uploadBytes: meter.uploadBytes,
 		downloadBytes: meter.downloadBytes,
 		throttledMs: throttledNs(meter, nowNs) / NS_PER_MS,
-		tls: null,
+		tls: journal.tls,
 		outcome,
 		detail,
 	});

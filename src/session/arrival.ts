@@ -1,19 +1,25 @@
 import type { Granted } from '../core/desk.ts';
 import type { ConnectFailure, Outcome } from '../core/outcome.ts';
-import type { AcceptedFacts } from '../core/session-io.ts';
-import type { ListenerSnapshot, PoolSnapshot, RouteSnapshot } from '../core/snapshot.ts';
+import type { AcceptedFacts, SessionAction, TlsFacts } from '../core/session-io.ts';
+import type { ListenerSnapshot, PoolSnapshot, RouteSnapshot, TerminateTls } from '../core/snapshot.ts';
 import { Admission, type RefusalDecision } from '../policy/admission.ts';
+import { refuseCertificate } from '../policy/client-auth.ts';
 import { backoffMs } from '../policy/retry.ts';
 import { findRoute } from '../policy/route.ts';
 import type { World } from '../policy/world.ts';
 import type { SessionContext, SessionDesk } from './context.ts';
+import { type Awaited, Identity, mostBytes } from './identity.ts';
 import type { Journal } from './journal.ts';
 import { refusalDetail, takeOrQueue } from './placing.ts';
+import { greetingFor, prefaceFor, secureFor } from './upstream.ts';
 
 /** What a stage before the relay has come to; the session acts on it. */
 export type Arrived =
 	/** The client is refused, but held unanswered or delayed. */
 	| { readonly to: 'hold'; readonly refusal: RefusalDecision }
+	/** More of what the client sends has to be read. */
+	| { readonly to: 'peek'; readonly awaited: Awaited; readonly beyond: number; readonly atMost: number }
+	| { readonly to: 'handshake'; readonly tls: TerminateTls; readonly serverName: string | null }
 	/** Wait in this pool's queue. */
 	| { readonly to: 'wait'; readonly pool: PoolSnapshot }
 	| { readonly to: 'connect'; readonly place: Granted }
@@ -37,6 +43,9 @@ export class Arrival {
 	private readonly desk: SessionDesk;
 	private readonly journal: Journal;
 	private readonly admission: Admission;
+	/** Null while nothing but the socket's address matters. */
+	private identity: Identity | null;
+	private awaited: Awaited | null = null;
 	private route: RouteSnapshot | null = null;
 	/** Where it waits. */
 	private queue: PoolSnapshot | null = null;
@@ -59,28 +68,106 @@ export class Arrival {
 		this.desk = desk;
 		this.journal = journal;
 		this.admission = new Admission(listener, facts.peer);
+		const { proxyProtocol, tls, needsLocal } = listener;
+		this.identity = proxyProtocol === null && tls === null && !needsLocal ? null : new Identity(listener, facts);
+		if (this.identity?.speaksForOthers === true) this.awaited = 'proxy-header';
+	}
+
+	/** How long the client may take for what is read of it. */
+	get patienceMs(): number {
+		const { proxyProtocol, timeouts } = this.listener;
+		return this.awaited === 'proxy-header' ? (proxyProtocol?.timeoutMs ?? 0) : timeouts.clientHelloMs;
 	}
 
 	/** Through the gates, and on to a place. Behind the tarpit it goes on with the gate after the one that delayed it. */
 	admit(nowNs: number): Arrived {
-		const refusal = this.admission.run(this.world, this.desk, nowNs, null);
-		this.journal.identify(this.admission, this.world.snapshot);
-		if (refusal === null) return this.findPlace(nowNs);
+		const { admission, world, desk } = this;
+		if (this.awaited === 'proxy-header') {
+			const refusal = admission.runPeerGates(world, desk, nowNs);
+			return refusal === null ? this.peek(0) : this.refuse(refusal);
+		}
+		const refusal = admission.run(world, desk, nowNs, null);
+		this.journal.identify(admission, world.snapshot);
+		if (refusal !== null) return this.refuse(refusal);
+		if (this.listener.tls === null) return this.findPlace(nowNs);
+		this.awaited = 'client-hello';
+		return this.peek(0);
+	}
+
+	private refuse(refusal: RefusalDecision): Arrived {
 		const { outcome, detail, manner } = refusal;
 		if (manner === 'silent' || manner === 'tarpit') return { to: 'hold', refusal };
 		if (manner === 'wait') return { to: 'pause', delayMs: refusal.holdForMs };
 		return { to: 'end', outcome, detail, manner: manner === 'close' ? 'fin' : 'reset' };
 	}
 
+	private peek(beyond: number): Arrived {
+		const awaited = this.awaited ?? 'client-hello';
+		return { to: 'peek', awaited, beyond, atMost: mostBytes(awaited) };
+	}
+
+	/** The client has sent so much that nobody consumed; what is for us is taken, and answered, through `out`. */
+	read(bytes: Uint8Array, nowNs: number, out: SessionAction[]): Arrived {
+		const { identity, awaited } = this;
+		if (identity === null || awaited === null) throw new Error('bytes that nobody asked for');
+		const told = identity.read(awaited, bytes, out);
+		if (told.type === 'more') return this.peek(told.beyond);
+		if (told.type === 'bad') return { to: 'end', outcome: told.outcome, detail: told.detail, manner: 'fin' };
+		this.awaited = null;
+		if (awaited === 'client-hello') return this.helloRead(identity, nowNs);
+		this.admission.client = identity.client;
+		this.journal.client = identity.client;
+		return this.admit(nowNs);
+	}
+
+	private helloRead(identity: Identity, nowNs: number): Arrived {
+		const serverName = identity.hello?.serverName ?? null;
+		this.journal.helloRead(identity.hello);
+		const { tls } = this.listener;
+		if (tls?.mode !== 'terminate') return this.findPlace(nowNs);
+		return this.findRoute() === null ? NO_ROUTE : { to: 'handshake', tls, serverName };
+	}
+
+	/** What was awaited did not come in time; or the client has ended before it was whole. */
+	unread(why: 'timeout' | 'truncated'): Arrived {
+		const header = this.awaited === 'proxy-header';
+		if (why === 'timeout') {
+			const outcome = header ? 'proxy-header-timeout' : 'client-hello-timeout';
+			return { to: 'end', outcome, detail: `${this.patienceMs} ms`, manner: 'fin' };
+		}
+		const outcome = header ? 'proxy-header-invalid' : 'client-hello-invalid';
+		return { to: 'end', outcome, detail: 'the client ended in the middle of it', manner: 'fin' };
+	}
+
+	/** The client's TLS is off. */
+	handshaken(tls: TlsFacts, nowNs: number): Arrived {
+		const { listener, identity } = this;
+		this.journal.secured(tls);
+		if (identity !== null) identity.tls = tls;
+		const auth = listener.tls?.mode === 'terminate' ? listener.tls.clientAuth : null;
+		const detail = refuseCertificate(auth, tls.certificate);
+		if (detail !== null) return { to: 'end', outcome: 'tls-failed', detail, manner: 'fin' };
+		return this.findPlace(nowNs);
+	}
+
+	private findRoute(): RouteSnapshot | null {
+		const { world, listener, journal, identity, admission } = this;
+		const { address } = admission.client;
+		const { country, region } = admission;
+		const sni = identity?.hello?.serverName ?? null;
+		const alpn = identity?.hello?.alpn ?? NO_PROTOCOLS;
+		this.route ??= findRoute(world.snapshot, listener, { address, country, region, sni, alpn }, null);
+		if (this.route !== null) journal.route = this.route.name;
+		return this.route;
+	}
+
 	findPlace(nowNs: number): Arrived {
 		const { world, listener, journal } = this;
-		const { country, region } = this.admission;
-		const { address } = this.facts.peer;
-		this.route ??= findRoute(world.snapshot, listener, { address, country, region }, null);
-		if (this.route === null) return { to: 'end', outcome: 'no-route', detail: null, manner: 'fin' };
-		journal.route = this.route.name;
+		const { address } = this.admission.client;
+		const route = this.findRoute();
+		if (route === null) return NO_ROUTE;
 		const request = { listener, address, tried: journal.tried };
-		const result = takeOrQueue(world, this.route, request, this.desk, this.session, nowNs);
+		const result = takeOrQueue(world, route, request, this.desk, this.session, nowNs);
 		if ('granted' in result) return this.connectTo(result.granted);
 		if ('queuedIn' in result) {
 			this.queue = result.queuedIn;
@@ -113,10 +200,39 @@ export class Arrival {
 		return { to: 'connect', place };
 	}
 
-	/** A connect failed: another try, or the end. */
-	retry(cause: ConnectFailure, code: string, nowNs: number): Arrived {
+	// --- the way to the backend ---
+
+	/** What the backend gets before anything else. */
+	preface({ pool }: Granted): Uint8Array | null {
+		return pool.proxyProtocol === null ? null : prefaceFor(pool, this.known(), this.world.rng);
+	}
+
+	/** What is to be done with the connected backend before the relay; null: nothing more. */
+	nextStep(after: 'connect' | 'greet'): SessionAction | null {
+		const { pool, backend } = this.at();
+		if (pool.tls === null && this.identity === null) return null;
+		const greeting = after === 'connect' ? greetingFor(pool, this.known()) : null;
+		return greeting ?? (pool.tls === null ? null : secureFor(pool.tls, backend, this.known()));
+	}
+
+	/** How long each of these steps may take. */
+	get stepMs(): number {
+		return this.at().pool.connectTimeoutMs;
+	}
+
+	private known(): Identity {
+		this.identity ??= new Identity(this.listener, this.facts);
+		return this.identity;
+	}
+
+	private at(): Granted {
 		if (this.place === null) throw new Error('a connect without a backend');
-		const { pool, backend } = this.place;
+		return this.place;
+	}
+
+	/** A connect failed: another try, or the end. */
+	retry(cause: ConnectFailure | 'tls', code: string, nowNs: number): Arrived {
+		const { pool, backend } = this.at();
 		this.desk.release('backend', nowNs);
 		if (cause !== 'own-shortage') this.context.host.tally.connect(backend.slot, false);
 		this.journal.connectFailed(backend, cause, code);
@@ -126,7 +242,19 @@ export class Arrival {
 
 	private connectFailed(): Arrived {
 		const failed = this.journal.lastFailure;
-		const outcome = failed?.cause === 'own-shortage' ? 'own-shortage' : 'connect-failed';
+		const outcome = failed === null ? 'connect-failed' : OUTCOME_OF[failed.cause];
 		return { to: 'end', outcome, detail: failed?.text ?? null, manner: 'reset' };
 	}
 }
+
+const NO_ROUTE: Arrived = { to: 'end', outcome: 'no-route', detail: null, manner: 'fin' };
+const NO_PROTOCOLS: readonly string[] = [];
+
+/** What the last failure of a session that runs out of tries is called. */
+const OUTCOME_OF: Readonly<Record<ConnectFailure | 'tls', Outcome>> = {
+	refused: 'connect-failed',
+	timeout: 'connect-failed',
+	unreachable: 'connect-failed',
+	'own-shortage': 'own-shortage',
+	tls: 'upstream-tls-failed',
+};

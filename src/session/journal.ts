@@ -1,8 +1,10 @@
+import type { Endpoint } from '../core/address.ts';
 import type { ConnectFailure } from '../core/outcome.ts';
-import type { AcceptedFacts } from '../core/session-io.ts';
+import type { AcceptedFacts, TlsFacts } from '../core/session-io.ts';
 import type { BackendSnapshot, ListenerSnapshot, PoolSnapshot, SlotRef, Snapshot } from '../core/snapshot.ts';
 import type { Admission } from '../policy/admission.ts';
 import type { Placement } from '../policy/place.ts';
+import type { ClientHello } from '../wire/client-hello.ts';
 
 /** What is kept of a place that the session passed. */
 export interface Passed {
@@ -19,6 +21,13 @@ export class Journal {
 	readonly accessLog: Snapshot['accessLog'];
 	readonly facts: AcceptedFacts;
 	readonly acceptedNs: number;
+	/** The true source: the peer, until a PROXY header says otherwise. */
+	client: Endpoint;
+	sni: string | null = null;
+	/** Agreed on; of TLS that passes through, all that the client offers. */
+	alpn: string | null = null;
+	/** Version and cipher of our handshake with the client. */
+	tls: string | null = null;
 	country: string | null = null;
 	region: Passed | null = null;
 	/** Its name. */
@@ -35,7 +44,7 @@ export class Journal {
 	connectNs: number | null = null;
 	relayNs = 0;
 	eofNs = 0;
-	lastFailure: { readonly cause: ConnectFailure; readonly text: string } | null = null;
+	lastFailure: { readonly cause: ConnectFailure | 'tls'; readonly text: string } | null = null;
 	/** Backends that failed this session. */
 	tried: readonly BackendSnapshot[] = NONE_TRIED;
 
@@ -43,6 +52,7 @@ export class Journal {
 		this.listener = passed(listener);
 		this.accessLog = accessLog;
 		this.facts = facts;
+		this.client = facts.peer;
 		this.acceptedNs = nowNs;
 	}
 
@@ -70,15 +80,28 @@ export class Journal {
 		this.connectStartNs = nowNs;
 	}
 
-	connectFailed(backend: BackendSnapshot, cause: ConnectFailure, code: string): void {
+	connectFailed(backend: BackendSnapshot, cause: ConnectFailure | 'tls', code: string): void {
 		this.lastFailure = { cause, text: `${backend.name}: ${cause} (${code})` };
 		if (cause !== 'own-shortage') this.tried = [...this.tried, backend];
 	}
 
 	connected(nowNs: number): void {
 		this.connectNs = nowNs - this.connectStartNs;
+	}
+
+	relaying(nowNs: number): void {
 		this.relayNs = nowNs;
 		this.tried = NONE_TRIED;
+	}
+
+	helloRead(hello: ClientHello | null): void {
+		this.sni = hello?.serverName ?? null;
+		this.alpn = hello === null || hello.alpn.length === 0 ? null : hello.alpn.join(',');
+	}
+
+	secured({ version, cipher, alpn }: TlsFacts): void {
+		this.tls = `${version} ${cipher}`;
+		this.alpn = alpn;
 	}
 }
 

@@ -11,19 +11,27 @@ import { Arrival, type Arrived } from './arrival.ts';
 import type { SessionContext, SessionDesk, SessionHost } from './context.ts';
 import { Journal } from './journal.ts';
 import { after, EARLY_RESET_MS, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
+import { refuseGreeting } from './upstream.ts';
 
 /**
- * Where a session is on its journey. `silent`: refused, held unanswered. `tarpit`: delayed before it is
- * served. `waiting`: accepted too early, another worker was faster (`overflow: wait`). `queued`: waits for a place at a full pool. `backoff`: between two tries to connect. `flushing`: one
+ * Where a session is on its journey. `proxy-header`, `client-hello`: what the client sends first is read. `handshaking`:
+ * its TLS is taken off. `silent`: refused, held unanswered. `tarpit`: delayed before it is
+ * served. `waiting`: accepted too early, another worker was faster (`overflow: wait`). `queued`: waits for a place at a full pool. `greeting`, `securing`: the backend is connected, TLS
+ * with it has still to begin. `backoff`: between two tries to connect. `flushing`: one
  * side was reset, what it sent is still offered to the other. `closing`: ended and told of, the backend's socket is not yet closed.
  */
 export type SessionState =
 	| 'new'
+	| 'proxy-header'
+	| 'client-hello'
+	| 'handshaking'
 	| 'silent'
 	| 'tarpit'
 	| 'waiting'
 	| 'queued'
 	| 'connecting'
+	| 'greeting'
+	| 'securing'
 	| 'backoff'
 	| 'relaying'
 	| 'flushing'
@@ -111,11 +119,22 @@ export class Session {
 				if (this.state === 'new') this.follow(this.arriving().admit(nowNs), nowNs, out);
 				return;
 			case 'bytes':
+				if (this.isReading) this.onBytes(event.bytes, nowNs, out);
+				return;
 			case 'tls-ready':
+				if (this.state === 'handshaking') this.follow(this.arriving().handshaken(event.tls, nowNs), nowNs, out);
+				return;
 			case 'tls-failed':
+				if (this.state === 'handshaking') this.end('tls-failed', event.reason, 'fin', out);
+				return;
 			case 'greeted':
+				if (this.state === 'greeting') this.onGreeted(event.bytes, nowNs, out);
+				return;
 			case 'upstream-tls-ready':
+				if (this.state === 'securing') this.startRelay(nowNs, out);
+				return;
 			case 'upstream-tls-failed':
+				if (this.isSteppingUp) this.onConnectFailed('tls', event.reason, nowNs, out);
 				return;
 			case 'early-bytes':
 				this.earlyBytes = true;
@@ -130,7 +149,7 @@ export class Session {
 			case 'reset':
 				return this.onReset(event.side, nowNs, out);
 			case 'connected':
-				if (this.state === 'connecting') this.startRelay(nowNs, out);
+				if (this.state === 'connecting') this.onConnected(nowNs, out);
 				return;
 			case 'connect-failed':
 				if (this.state === 'connecting') this.onConnectFailed(event.cause, event.code, nowNs, out);
@@ -162,6 +181,15 @@ export class Session {
 		switch (arrived.to) {
 			case 'hold':
 				return this.hold(arrived.refusal, nowNs, out);
+			case 'peek':
+				// More to read of the same moves no deadline.
+				if (this.state !== arrived.awaited) this.enter(arrived.awaited, this.arriving().patienceMs, nowNs);
+				out.push({ type: 'peek', beyond: arrived.beyond, atMost: arrived.atMost });
+				return;
+			case 'handshake':
+				this.enter('handshaking', this.timeouts.tlsHandshakeMs, nowNs);
+				out.push({ type: 'handshake', tls: arrived.tls, serverName: arrived.serverName });
+				return;
 			case 'wait':
 				this.journal.queued(arrived.pool, nowNs);
 				return this.enter('queued', arrived.pool.queue?.timeoutMs ?? 0, nowNs);
@@ -179,6 +207,21 @@ export class Session {
 	private enter(state: SessionState, waitMs: number, nowNs: number): void {
 		this.state = state;
 		this.stateDeadlineNs = after(nowNs, waitMs);
+	}
+
+	/** What the client sends first is still read. */
+	private get isReading(): boolean {
+		return this.state === 'proxy-header' || this.state === 'client-hello';
+	}
+
+	private onBytes(bytes: Uint8Array, nowNs: number, out: SessionAction[]): void {
+		const before = out.length;
+		const arrived = this.arriving().read(bytes, nowNs, out);
+		for (const action of out.slice(before)) {
+			// What was for us is no payload; the engine tells of the next byte behind it.
+			if (action.type === 'consume' && action.bytes === bytes.length) this.earlyBytes = false;
+		}
+		this.follow(arrived, nowNs, out);
 	}
 
 	private hold(refusal: RefusalDecision, nowNs: number, out: SessionAction[]): void {
@@ -199,10 +242,36 @@ export class Session {
 	private connect(place: Granted, nowNs: number, out: SessionAction[]): void {
 		this.journal.connecting(place, nowNs);
 		this.enter('connecting', place.pool.connectTimeoutMs, nowNs);
-		out.push({ type: 'connect', pool: place.pool, backend: place.backend, preface: null });
+		const preface = this.arriving().preface(place);
+		out.push({ type: 'connect', pool: place.pool, backend: place.backend, preface });
 	}
 
-	private onConnectFailed(cause: ConnectFailure, code: string, nowNs: number, out: SessionAction[]): void {
+	/** The backend is connected, and TLS with it has still to begin. */
+	private get isSteppingUp(): boolean {
+		return this.state === 'greeting' || this.state === 'securing';
+	}
+
+	private onConnected(nowNs: number, out: SessionAction[]): void {
+		this.journal.connected(nowNs);
+		this.stepUp('connect', nowNs, out);
+	}
+
+	private stepUp(after: 'connect' | 'greet', nowNs: number, out: SessionAction[]): void {
+		const arrival = this.arriving();
+		const step = arrival.nextStep(after);
+		if (step === null) return this.startRelay(nowNs, out);
+		this.enter(step.type === 'greet' ? 'greeting' : 'securing', arrival.stepMs, nowNs);
+		out.push(step);
+	}
+
+	private onGreeted(bytes: Uint8Array, nowNs: number, out: SessionAction[]): void {
+		const refused = refuseGreeting(bytes);
+		if (refused === null) return this.stepUp('greet', nowNs, out);
+		out.push(CANCEL_CONNECT);
+		this.onConnectFailed('tls', refused, nowNs, out);
+	}
+
+	private onConnectFailed(cause: ConnectFailure | 'tls', code: string, nowNs: number, out: SessionAction[]): void {
 		this.state = 'backoff';
 		this.follow(this.arriving().retry(cause, code, nowNs), nowNs, out);
 	}
@@ -224,7 +293,7 @@ export class Session {
 		const { listener, pool, backend, region } = this.journal;
 		if (pool === null || backend === null) throw new Error('a relay without a backend');
 		this.host.tally.connect(backend.slot, true);
-		this.journal.connected(nowNs);
+		this.journal.relaying(nowNs);
 		this.arrival = null;
 		this.state = 'relaying';
 		const path = { listener: listener.slot, region: region?.slot ?? null, pool: pool.slot, backend: backend.slot };
@@ -242,6 +311,12 @@ export class Session {
 	private onEof(side: Side, nowNs: number, out: SessionAction[]): void {
 		if (this.state === 'silent') return this.endHeld('client left', out);
 		if (this.state === 'flushing') return;
+		if (side === 'client' && this.isReading) {
+			if (!this.earlyBytes) return this.end('client-left', null, 'fin', out);
+			return this.follow(this.arriving().unread('truncated'), nowNs, out);
+		}
+		if (side === 'client' && this.state === 'handshaking')
+			return this.end('tls-failed', 'the client ended in the middle of the handshake', 'fin', out);
 		if (this.state === 'queued' && side === 'client' && !this.earlyBytes)
 			return this.end('client-left', null, 'fin', out);
 		if (side === 'client') this.clientEof = true;
@@ -300,9 +375,18 @@ export class Session {
 			case 'tarpit':
 				this.host.held.delete(this);
 				return this.follow(this.arriving().admit(nowNs), nowNs, out);
+			case 'proxy-header':
+			case 'client-hello':
+				return this.follow(this.arriving().unread('timeout'), nowNs, out);
+			case 'handshaking':
+				return this.end('tls-failed', `no handshake within ${this.timeouts.tlsHandshakeMs} ms`, 'fin', out);
 			case 'connecting':
 				out.push(CANCEL_CONNECT);
 				return this.onConnectFailed('timeout', 'no answer in time', nowNs, out);
+			case 'greeting':
+			case 'securing':
+				out.push(CANCEL_CONNECT);
+				return this.onConnectFailed('tls', 'no handshake in time', nowNs, out);
 			case 'queued':
 				return this.onQueueTimeout(nowNs, out);
 			case 'backoff':
@@ -333,7 +417,7 @@ export class Session {
 	// --- account ---
 
 	private end(outcome: Outcome, detail: string | null, manner: 'fin' | 'reset', out: SessionAction[]): void {
-		if (this.state === 'connecting') out.push(CANCEL_CONNECT);
+		if (this.state === 'connecting' || this.isSteppingUp) out.push(CANCEL_CONNECT);
 		if (this.state === 'silent' || this.state === 'tarpit') this.host.held.delete(this);
 		if (this.state === 'queued') this.leaveQueue();
 		this.state = 'closing';

@@ -10,12 +10,35 @@ export type PostgresStart =
 
 export const POSTGRES_REQUEST_BYTES = 8;
 
-export function readPostgresStart(_bytes: Uint8Array): PostgresStart {
-	throw new Error('not yet');
-}
-
 /** What a client that wants TLS sends. */
 export const POSTGRES_SSL_REQUEST: Uint8Array = Uint8Array.of(0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f);
+const GSS_REQUEST: Uint8Array = Uint8Array.of(0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30);
+
+/** The content type of a TLS handshake; every other start has a length first, whose first byte is 0. */
+const TLS_HANDSHAKE = 22;
+
+const NEED_MORE: PostgresStart = { type: 'need-more' };
+const OTHER: PostgresStart = { type: 'other' };
+const DIRECT: PostgresStart = { type: 'direct' };
+const SSL: PostgresStart = { type: 'ssl-request' };
+const GSS: PostgresStart = { type: 'gss-request' };
+
+/** `bytes`: all that came from the client's first byte on, or from the first after a request that was answered `N`. */
+export function readPostgresStart(bytes: Uint8Array): PostgresStart {
+	if (bytes[0] === TLS_HANDSHAKE) return DIRECT;
+	const ssl = beginsLike(bytes, POSTGRES_SSL_REQUEST);
+	if (!ssl && !beginsLike(bytes, GSS_REQUEST)) return OTHER;
+	if (bytes.length < POSTGRES_REQUEST_BYTES) return NEED_MORE;
+	return ssl ? SSL : GSS;
+}
+
+/** As far as both go. */
+function beginsLike(bytes: Uint8Array, request: Uint8Array): boolean {
+	const shared = Math.min(bytes.length, request.length);
+	for (let i = 0; i < shared; i++) if (bytes[i] !== request[i]) return false;
+	return true;
+}
+
 /** `S`: go on with TLS. */
 export const POSTGRES_ACCEPT: Uint8Array = Uint8Array.of(0x53);
 /** `N`: not that. */

@@ -1,54 +1,34 @@
-import type { Endpoint } from '../core/address.ts';
+import { invalid, NEED_MORE, type ProxyAddresses, type ProxyFacts, type ProxyHeaderResult } from './proxy-header.ts';
+import { FIRST_OF_V1, readV1, writeV1 } from './proxy-v1.ts';
+import { FIRST_OF_V2, readV2 } from './proxy-v2.ts';
+import { writeLocalV2, writeV2 } from './proxy-v2-out.ts';
 
-/** A PROXY header that came in (PROXY protocol specification, versions 1 and 2). */
-export interface ProxyHeader {
-	readonly version: 1 | 2;
-	/** The client's true address and the one it connected to; null: the socket's own stand (LOCAL, UNKNOWN, UNSPEC, unix). */
-	readonly addresses: { readonly source: Endpoint; readonly destination: Endpoint } | null;
-	/** Its length. */
-	readonly bytes: number;
+export type { ProxyAddresses, ProxyFacts, ProxyHeader, ProxyHeaderResult, ProxySsl } from './proxy-header.ts';
+export { MAX_PROXY_HEADER_BYTES } from './proxy-header.ts';
+
+/**
+ * The PROXY protocol, versions 1 and 2 (https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt). `bytes`: all that came
+ * from the header's first byte on. The first byte that no header can have makes it `invalid`, whatever is to come (a
+ * checksum aside, which takes the whole header).
+ */
+export function readProxyHeader(bytes: Uint8Array): ProxyHeaderResult {
+	if (bytes.length === 0) return NEED_MORE;
+	if (bytes[0] === FIRST_OF_V1) return readV1(bytes);
+	return bytes[0] === FIRST_OF_V2 ? readV2(bytes) : invalid(`no PROXY header begins with byte ${bytes[0]}`);
 }
 
-export type ProxyHeaderResult =
-	| { readonly type: 'need-more' }
-	| { readonly type: 'invalid'; readonly reason: string }
-	| { readonly type: 'parsed'; readonly header: ProxyHeader };
-
-/** The longest header that is taken. */
-export const MAX_PROXY_HEADER_BYTES = 4_096;
-
-/** `bytes`: all that came from the header's first byte on. */
-export function readProxyHeader(_bytes: Uint8Array): ProxyHeaderResult {
-	throw new Error('not yet');
+/**
+ * A whole header, ready to send.
+ * @throws RangeError when the unique id is longer than 128 bytes.
+ */
+export function writeProxyHeader(version: 'v1' | 'v2', facts: ProxyFacts): Uint8Array {
+	return version === 'v1' ? writeV1(facts.addresses) : writeV2(facts);
 }
 
-/** `ssl` of a header that goes out. */
-export interface ProxySsl {
-	/** `TLSv1.3`. */
-	readonly version: string;
-	readonly cipher: string;
-	/** A certificate came on this connection. */
-	readonly certificate: { readonly verified: boolean; readonly commonName: string | null } | null;
-}
-
-/** What a header that goes out tells; an absent TLV is null. TLVs are version 2's alone. */
-export interface ProxyFacts {
-	/** Null (a unix-domain client): UNKNOWN, or UNSPEC. */
-	readonly addresses: { readonly source: Endpoint; readonly destination: Endpoint } | null;
-	readonly authority: string | null;
-	readonly alpn: string | null;
-	readonly ssl: ProxySsl | null;
-	/** At most 128 bytes. */
-	readonly uniqueId: Uint8Array | null;
-	readonly crc32c: boolean;
-}
-
-/** A whole header, ready to send. */
-export function writeProxyHeader(_version: 'v1' | 'v2', _facts: ProxyFacts): Uint8Array {
-	throw new Error('not yet');
-}
-
-/** A header that says nothing of a client, for probes: LOCAL, or UNKNOWN in version 1. */
-export function writeLocalHeader(_version: 'v1' | 'v2'): Uint8Array {
-	throw new Error('not yet');
+/**
+ * A header that says nothing of a client, for probes: LOCAL. Version 1 has no such thing: with the probe's `own` addresses it
+ * is their line, which the specification recommends, since there are servers that refuse UNKNOWN; without them, UNKNOWN.
+ */
+export function writeLocalHeader(version: 'v1' | 'v2', own: ProxyAddresses | null = null): Uint8Array {
+	return version === 'v1' ? writeV1(own) : writeLocalV2();
 }

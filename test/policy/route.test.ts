@@ -9,13 +9,18 @@ const DE = { countries: new Set(['DE', 'AT']) };
 const EU = { regions: new Set([0]) };
 const TEN = { networks: buildNetworkTable(['10.0.0.0/8', '2001:db8::/32']) };
 
-function route(matches: readonly RouteSpec['match'][], facts: { address?: string; country?: string; region?: number }) {
+function route(
+	matches: readonly RouteSpec['match'][],
+	facts: { address?: string; country?: string; region?: number; sni?: string; alpn?: string[] },
+) {
 	const routes = matches.map((match) => ({ to: ['pool0'], ...(match === undefined ? {} : { match }) }));
 	const snapshot = snapshotOf({ listeners: [{ routes }] });
 	const known = {
 		address: facts.address === undefined ? null : ip(facts.address),
 		country: facts.country ?? null,
 		region: facts.region ?? null,
+		sni: facts.sni ?? null,
+		alpn: facts.alpn ?? [],
 	};
 	return findRoute(snapshot, at(snapshot.listeners, 0), known, null)?.name ?? null;
 }
@@ -35,6 +40,20 @@ t.test('all keys of a match must hold, the values of one are alternatives', asyn
 	t.equal(route([both], { country: 'FR', address: '10.1.2.3' }), null);
 	t.equal(route([TEN], { address: '2001:db8::1' }), '1');
 	t.equal(route([TEN], { address: '::ffff:10.1.2.3' }), '1', 'a mapped address is its IPv4 address');
+});
+
+t.test('server names match exactly or by one label, protocols when any that the client offers does', async (t) => {
+	const names = { sni: { exact: new Set(['a.example']), parents: new Set(['b.example']) } };
+	for (const sni of ['a.example', 'x.b.example']) t.equal(route([names], { sni }), '1', sni);
+	for (const sni of ['b.example', 'x.y.b.example', '.b.example', 'xa.example', ''])
+		t.equal(route([names], { sni }), null, sni);
+	t.equal(route([names], {}), null, 'no name matches no condition');
+	const mqtt = { alpn: new Set(['mqtt', 'x-mqtt']) };
+	t.equal(route([mqtt], { alpn: ['h2', 'mqtt'] }), '1');
+	t.equal(route([mqtt], { alpn: ['h2'] }), null);
+	t.equal(route([mqtt], {}), null);
+	t.equal(route([{ ...names, ...mqtt }], { sni: 'a.example', alpn: ['mqtt'] }), '1');
+	t.equal(route([{ ...names, ...mqtt }], { sni: 'a.example' }), null);
 });
 
 t.test('what is unknown matches no condition', async (t) => {

@@ -1,14 +1,19 @@
 import t from 'tap';
-import type { SessionEvent } from '../../src/core/session-io.ts';
-import type { AccessRules, PerClientLimits, PoolQueueSnapshot } from '../../src/core/snapshot.ts';
+import type { SessionEvent, TlsFacts } from '../../src/core/session-io.ts';
+import type {
+	AccessRules,
+	ListenerTls,
+	PerClientLimits,
+	PoolQueueSnapshot,
+	UpstreamTls,
+} from '../../src/core/snapshot.ts';
 import { buildNetworkTable } from '../../src/policy/network-table.ts';
 import type { SessionState } from '../../src/session/session.ts';
+import { clientHello } from '../support/client-hello.ts';
 import { type BenchSession, SessionBench } from '../support/session-bench.ts';
 import { type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
 
 const QUEUE: PoolQueueSnapshot = { number: 0, size: 2, timeoutMs: 3_000, first: false };
-/** One backend with one place. */
-const narrow = (): SnapshotSpec => ({ pools: [{ queue: QUEUE, backends: [{ maxConnections: 1 }] }] });
 
 const bench = (spec: SnapshotSpec = {}): SessionBench => new SessionBench(snapshotOf(spec));
 const ACCEPTED: SessionEvent = { type: 'accepted' };
@@ -38,11 +43,16 @@ const perClient = (more: Partial<PerClientLimits>): PerClientLimits => ({
 });
 
 /** A session brought into a state by the shortest way. */
-function bring(state: SessionState, b = bench({ ...narrow(), listeners: [listenerFor(state)] })): BenchSession {
+function bring(
+	state: SessionState,
+	b = bench({ pools: [poolFor(state)], listeners: [listenerFor(state)] }),
+): BenchSession {
 	if (state === 'queued') b.open().send(ACCEPTED);
 	const s = b.open();
 	if (state === 'new') return s;
 	s.send(ACCEPTED);
+	if (state === 'handshaking') s.send(HELLO);
+	if (state === 'greeting' || state === 'securing') s.send(CONNECTED);
 	if (state === 'backoff') s.send(REFUSED);
 	if (state === 'relaying' || state === 'flushing') s.send(CONNECTED);
 	if (state === 'flushing') s.send(reset('backend'));
@@ -51,8 +61,46 @@ function bring(state: SessionState, b = bench({ ...narrow(), listeners: [listene
 	return s;
 }
 
+const TLS_FACTS: TlsFacts = { version: 'TLSv1.3', cipher: 'X', alpn: null, resumed: false, certificate: null };
+const HELLO: SessionEvent = { type: 'bytes', bytes: clientHello({ serverName: 'a.example', alpn: ['mqtt'] }) };
+
+const PASSTHROUGH: ListenerTls = { mode: 'passthrough', startTls: null };
+const TERMINATE: ListenerTls = {
+	mode: 'terminate',
+	startTls: null,
+	identity: '',
+	certificates: [],
+	minVersion: 'TLSv1.2',
+	ciphers: null,
+	alpn: [],
+	ticketKey: new Uint8Array(48),
+	clientAuth: null,
+};
+const UPSTREAM_TLS: UpstreamTls = {
+	identity: '',
+	startTls: null,
+	verify: true,
+	ca: null,
+	serverName: { from: 'backend' },
+	alpn: [],
+	minVersion: 'TLSv1.2',
+	clientCertificate: null,
+};
+
+/** One backend with one place, as a state asks for it. */
+function poolFor(state: SessionState): NonNullable<SnapshotSpec['pools']>[number] {
+	const tls = state === 'greeting' ? ({ ...UPSTREAM_TLS, startTls: 'postgres' } as const) : UPSTREAM_TLS;
+	return { queue: QUEUE, backends: [{ maxConnections: 1 }], ...(stepsUp(state) ? { tls } : {}) };
+}
+
+const stepsUp = (state: SessionState): boolean => state === 'greeting' || state === 'securing';
+
 function listenerFor(state: SessionState): NonNullable<SnapshotSpec['listeners']>[number] {
 	if (state === 'waiting') return { maxConnections: 0, overflow: 'wait' };
+	if (state === 'proxy-header')
+		return { proxyProtocol: { from: buildNetworkTable(['192.0.2.0/24']), timeoutMs: 3_000 } };
+	if (state === 'client-hello') return { tls: PASSTHROUGH };
+	if (state === 'handshaking') return { tls: TERMINATE };
 	return state === 'silent' || state === 'tarpit' ? { access: denyAll(state) } : {};
 }
 
@@ -102,6 +150,15 @@ const EVENTS: Readonly<Record<string, SessionEvent>> = {
 	grant: { type: 'grant' },
 	connected: CONNECTED,
 	'connect failed': REFUSED,
+	'a hello': HELLO,
+	'bytes that are none': { type: 'bytes', bytes: Uint8Array.of(0) },
+	'half a hello': { type: 'bytes', bytes: Uint8Array.of(22, 3, 1) },
+	'tls ready': { type: 'tls-ready', tls: TLS_FACTS },
+	'tls failed': { type: 'tls-failed', reason: 'no' },
+	'greeted well': { type: 'greeted', bytes: Uint8Array.of(0x53) },
+	'greeted badly': { type: 'greeted', bytes: Uint8Array.of(0x4e) },
+	'upstream tls ready': { type: 'upstream-tls-ready' },
+	'upstream tls failed': { type: 'upstream-tls-failed', reason: 'no' },
 	'client flushed': { type: 'flushed', side: 'client' },
 	'relay ended': { type: 'relay-ended' },
 	'early deadline': { type: 'deadline' },
@@ -128,6 +185,42 @@ const CANCELS: Row = {
 /** What is not named changes nothing. */
 const TABLE: Readonly<Record<SessionState, Row>> = {
 	new: { accepted: 'connect pool0-b0 -> connecting', 'client reset': 'close reset -> closing', ...KILLS },
+	'proxy-header': {
+		'client eof': 'close fin -> closing',
+		'client reset': 'close reset -> closing',
+		'a hello': 'close fin -> closing',
+		'half a hello': 'close fin -> closing',
+		'bytes that are none': 'close fin -> closing',
+		...KILLS,
+	},
+	'client-hello': {
+		'client eof': 'close fin -> closing',
+		'client reset': 'close reset -> closing',
+		'a hello': 'connect pool0-b0 -> connecting',
+		'half a hello': 'peek -> client-hello',
+		'bytes that are none': 'close fin -> closing',
+		...KILLS,
+	},
+	handshaking: {
+		'client eof': 'close fin -> closing',
+		'client reset': 'close reset -> closing',
+		'tls ready': 'connect pool0-b0 -> connecting',
+		'tls failed': 'close fin -> closing',
+		...KILLS,
+	},
+	greeting: {
+		'client reset': 'cancel-connect, close reset -> closing',
+		'greeted well': 'secure -> securing',
+		'greeted badly': 'cancel-connect -> backoff',
+		'upstream tls failed': ' -> backoff',
+		...CANCELS,
+	},
+	securing: {
+		'client reset': 'cancel-connect, close reset -> closing',
+		'upstream tls ready': 'relay -> relaying',
+		'upstream tls failed': ' -> backoff',
+		...CANCELS,
+	},
 	silent: {
 		'client eof': 'close reset -> closing',
 		'backend eof': 'close reset -> closing',
@@ -179,7 +272,7 @@ for (const [state, row] of Object.entries(TABLE) as [SessionState, Row][]) {
 t.test('a deadline is never in the past unless an end is due, in any state', async (t) => {
 	for (const state of Object.keys(TABLE) as SessionState[]) {
 		for (const event of Object.values(EVENTS)) {
-			const b = bench({ ...narrow(), listeners: [listenerFor(state)] });
+			const b = bench({ pools: [poolFor(state)], listeners: [listenerFor(state)] });
 			const s = bring(state, b);
 			s.send(event);
 			t.ok(s.session.deadlineNs > b.nowNs, `${state} after ${event.type}`);
@@ -385,6 +478,10 @@ t.test('how many may be held follows the process cap; when it falls, the oldest 
 	b.context.host.held.follow(100);
 	t.same(b.evicted, [first.session, second.session]);
 	t.equal(b.context.host.held.size, 1);
+	b.context.host.held.follow(600, 4);
+	const fourth = b.open();
+	fourth.send(ACCEPTED);
+	t.same(b.evicted, [first.session, second.session, third.session], 'a quarter of 6 is 1');
 });
 
 t.test('a failed connect is tried on another backend first, with backoff that doubles', async (t) => {

@@ -12,6 +12,9 @@ import { afterTimeout } from '../../src/control/probe-schedule.ts';
 import { TcpProbes } from '../../src/control/probes.ts';
 import { KEEP_MS, QueueKeeper } from '../../src/control/queue-keeper.ts';
 import { everyInterval } from '../../src/control/resolve.ts';
+import { readTlsFiles } from '../../src/control/tls/files.ts';
+import { tlsSource } from '../../src/control/tls/source.ts';
+import { TicketKeys } from '../../src/control/tls/tickets.ts';
 import type { LogEvent } from '../../src/core/record.ts';
 import { type Snapshot, slotKey } from '../../src/core/snapshot.ts';
 import { NS_PER_MS } from '../../src/core/units.ts';
@@ -47,6 +50,7 @@ export class InProcess implements Assembly {
 	readonly #queues = new WorkerQueues(this.#board, () => this.#wake());
 	readonly #keeping = setInterval(() => this.#keeper.tick(this.#clock.nowNs()), KEEP_MS);
 	readonly #probes = new TcpProbes();
+	readonly #tickets = new TicketKeys({ every: () => () => {}, rotated: () => {} });
 	readonly #health: HealthKeeper;
 	#context: SessionContext | null = null;
 	#rng = seededRng(1);
@@ -74,9 +78,8 @@ export class InProcess implements Assembly {
 		});
 		this.engine = create<Session>({
 			worker: 0,
-			workers: 1,
 			clock: this.#clock,
-			stragglers: 64,
+			stragglers: () => 64,
 			createSession: (facts, meter) => new Session(this.#lent(), facts, meter, this.#clock.nowNs()),
 			mayAccept: (listener) => {
 				const { world } = this.#lent();
@@ -128,6 +131,7 @@ export class InProcess implements Assembly {
 	}
 
 	async #apply(config: Config): Promise<void> {
+		const tls = tlsSource(await readTlsFiles(config), this.#tickets);
 		const plan = await this.#book.plan(config);
 		this.#snapshots += 1;
 		const snapshot = compileSnapshot(config, {
@@ -140,6 +144,7 @@ export class InProcess implements Assembly {
 			resolved: new Map(),
 			ports: plan.ports,
 			geoDatabase: 'embedded',
+			tls,
 			countriesOf,
 			defaultMaxConnections: 10_000,
 		});

@@ -69,7 +69,7 @@ function withPort(text: string, host: string, port: string): Parsed<SocketTarget
 	return parsed({ type: 'tcp', host, port: Number(port) });
 }
 
-function hostFault(host: string): string | null {
+export function hostFault(host: string): string | null {
 	if (isIPv4(host)) return null;
 	if (host === '') return `no host: ${FORMS}`;
 	if (/^[\d.]+$/.test(host)) return `${quote(host)} is not an IPv4 address`;

@@ -8,12 +8,14 @@ import type {
 	NetworkTable,
 	PerClientLimits,
 	PoolHealth,
+	ProbeType,
 	RouteMatch,
 	Shaped,
 } from '../../core/snapshot.ts';
 import { buildNetworkTable } from '../../policy/network-table.ts';
 import type { Continent } from '../geo/continents.ts';
 import type { SlotSource } from './compile.ts';
+import { compileNames } from './compile-tls.ts';
 import type { Config, ListenerConfig, PoolConfig, RegionConfig, RouteConfig } from './schema.ts';
 import { perClient } from './schema-listeners.ts';
 
@@ -57,8 +59,8 @@ export function compileAccess(access: AccessConfig, lookups: Lookups): AccessRul
 
 export const compileMatch = (match: RouteConfig['match'], lookups: Lookups): RouteMatch => ({
 	...conditions(match, lookups),
-	sni: null,
-	alpn: null,
+	sni: compileNames(match.sni),
+	alpn: match.alpn === undefined ? null : new Set(match.alpn),
 });
 
 function conditions(lists: NonNullable<AccessConfig['allow']>, lookups: Lookups): AccessList {
@@ -116,13 +118,26 @@ function compilePerClient(
 	};
 }
 
+type ActiveConfig = Exclude<PoolConfig['health']['active'], 'off'>;
+
+function compileProbe({ type, path = '/', status = [200], steps = [] }: ActiveConfig): ProbeType {
+	switch (type) {
+		case 'http':
+			return { type, path, status };
+		case 'script':
+			return { type, steps };
+		default:
+			return { type };
+	}
+}
+
 export function compileHealth({ active, passive }: PoolConfig['health']): PoolHealth {
 	return {
 		active:
 			active === 'off'
 				? null
 				: {
-						probe: { type: 'tcp' },
+						probe: compileProbe(active),
 						intervalMs: active.interval,
 						timeoutMs: active.timeout,
 						rise: active.rise,

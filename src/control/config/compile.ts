@@ -23,6 +23,14 @@ import {
 	compileShaped,
 	type Lookups,
 } from './compile-rules.ts';
+import {
+	compileListenerTls,
+	compileProxyIn,
+	compileProxyOut,
+	compileUpstreamTls,
+	needsOf,
+	type TlsSource,
+} from './compile-tls.ts';
 import type { BackendConfig, Config, ListenerConfig, PoolConfig } from './schema.ts';
 
 export type SlotKind = 'process' | 'listener' | 'region' | 'pool' | 'backend';
@@ -45,6 +53,7 @@ export interface CompileInput {
 	readonly ports: ReadonlyMap<string, number>;
 	/** What `geo.database` names, already read. */
 	readonly geoDatabase: GeoDatabase;
+	readonly tls: TlsSource;
 	countriesOf(continent: Continent): readonly string[];
 	/** The process cap when the configuration names none. */
 	readonly defaultMaxConnections: number;
@@ -94,6 +103,7 @@ export function compileSnapshot(config: Config, input: CompileInput): Snapshot {
 		regions: indexByName(regionNames),
 		pools: indexByName(config.pools.map((pool) => pool.name)),
 	};
+	const pools = config.pools.map((pool, index) => compilePool(pool, index, input));
 	return {
 		id: input.id,
 		process: {
@@ -104,8 +114,8 @@ export function compileSnapshot(config: Config, input: CompileInput): Snapshot {
 		},
 		geo: compileGeo(config.geo, input.geoDatabase, input.countriesOf),
 		regions: compileRegions(config, input.slots),
-		listeners: compileListeners(config, input, lookups),
-		pools: config.pools.map((pool, index) => compilePool(pool, index, input)),
+		listeners: compileListeners(config, input, lookups, pools),
+		pools,
 		accessLog: config.log.access,
 		drainMs: config.drain,
 	};
@@ -122,11 +132,17 @@ function compileRegions(config: Config, slots: SlotSource): RegionSnapshot[] {
 	}));
 }
 
-function compileListeners(config: Config, input: CompileInput, lookups: Lookups): ListenerSnapshot[] {
+function compileListeners(
+	config: Config,
+	input: CompileInput,
+	lookups: Lookups,
+	pools: readonly PoolSnapshot[],
+): ListenerSnapshot[] {
 	const binds = configuredBinds(config);
 	return config.listeners.map((listener, index) => {
 		const own = binds.filter((entry) => entry.listener === listener.name).map((entry) => withRealPort(entry, input));
-		return compileListener(listener, index, own, input.slots, lookups);
+		const compiled = compileListener(listener, index, own, input, lookups);
+		return { ...compiled, ...needsOf(compiled.tls, compiled.routes, pools) };
 	});
 }
 
@@ -141,9 +157,9 @@ function compileListener(
 	listener: ListenerConfig,
 	index: number,
 	binds: readonly BindSnapshot[],
-	slots: SlotSource,
+	{ slots, tls }: CompileInput,
 	lookups: Lookups,
-): ListenerSnapshot {
+): Omit<ListenerSnapshot, 'needsNode' | 'needsLocal'> {
 	const { timeouts, keepAlive } = listener;
 	return {
 		index,
@@ -160,14 +176,12 @@ function compileListener(
 			idleMs: timeouts.idle,
 			halfCloseMs: timeouts.halfClose,
 			maxDurationMs: timeouts.maxDuration ?? null,
-			clientHelloMs: 5_000,
-			tlsHandshakeMs: 10_000,
+			clientHelloMs: timeouts.clientHello,
+			tlsHandshakeMs: timeouts.tlsHandshake,
 		},
 		keepAlive: { idleMs: keepAlive.idle, intervalMs: keepAlive.interval, count: keepAlive.count },
-		proxyProtocol: null,
-		tls: null,
-		needsNode: false,
-		needsLocal: false,
+		proxyProtocol: compileProxyIn(listener),
+		tls: compileListenerTls(listener, tls),
 		routes: listener.routes.map((route, place) => ({
 			name: String(place + 1),
 			match: compileMatch(route.match, lookups),
@@ -189,8 +203,8 @@ function compilePool(pool: PoolConfig, index: number, input: CompileInput): Pool
 		queue: pool.queue === undefined ? null : compileQueue(pool.name, pool.queue, input.slots),
 		health: compileHealth(pool.health),
 		panicBelow: pool.panicBelow,
-		proxyProtocol: null,
-		tls: null,
+		proxyProtocol: compileProxyOut(pool),
+		tls: compileUpstreamTls(pool, input.tls),
 		shaping: compileShaped(pool),
 		backends: pool.backends
 			.flatMap((backend) => placesOf(backend, input.resolved))

@@ -91,9 +91,10 @@ export function duration({ atLeast, atMost = Number.POSITIVE_INFINITY, step = 1 
 }
 
 /** One or a list of up to `most`. */
-const oneOrMore = <T>(item: z.ZodType<T, string>, most: number) => z.union([item, z.array(item).min(1).max(most)]);
+export const oneOrMore = <Item extends z.ZodType>(item: Item, most: number) =>
+	z.union([item, z.array(item).min(1).max(most)]);
 
-const listed = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T]);
+export const listed = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T]);
 
 const rate = textForm<RateLimit>({
 	unit: 'rate',

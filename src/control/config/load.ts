@@ -8,6 +8,8 @@ import { findingsOf, formatPath, wording } from './findings.ts';
 import { rememberPlaces } from './places.ts';
 import { checkReferences } from './references.ts';
 import { type Config, configSchema } from './schema.ts';
+import { absoluteListenerTls, absolutePoolTls } from './tls-files.ts';
+import { byPlace } from './together.ts';
 import { type Finding, sizeFault, YamlText } from './yaml-document.ts';
 
 /** A configuration is read whole; beyond this it is not one. */
@@ -89,9 +91,14 @@ function withAbsolutePaths(config: Config, folder: string): Config {
 	return {
 		...config,
 		geo: geo.database === 'embedded' ? geo : { ...geo, database: resolve(folder, geo.database) },
-		listeners: config.listeners.map((listener) => ({ ...listener, bind: listener.bind.map(absolute) })),
+		listeners: config.listeners.map((listener) => ({
+			...listener,
+			bind: listener.bind.map(absolute),
+			...(listener.tls && { tls: absoluteListenerTls(listener.tls, folder) }),
+		})),
 		pools: config.pools.map((pool) => ({
 			...pool,
+			...(pool.tls && { tls: absolutePoolTls(pool.tls, folder) }),
 			backends: pool.backends.map((backend) => ({ ...backend, address: absolute(backend.address) })),
 		})),
 	};
@@ -108,9 +115,7 @@ function parseYaml(text: string, file: string): YamlText {
 
 /** By place; one that repeats the one before it (a parser that stumbles on) is dropped. */
 const inOrder = (problems: readonly ConfigProblem[]): ConfigProblem[] =>
-	problems
-		.toSorted((a, b) => a.line - b.line || a.column - b.column)
-		.filter((problem, i, all) => i === 0 || !isDeepStrictEqual(problem, all[i - 1]));
+	byPlace(problems).filter((problem, i, all) => i === 0 || !isDeepStrictEqual(problem, all[i - 1]));
 
 function readText(path: string): string {
 	const bytes = readCapped(path);

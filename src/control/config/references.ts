@@ -1,8 +1,10 @@
 import { formatTarget } from '../../core/address.ts';
 import { absoluteTarget, checkBinds, checkUnixPath } from './bind-references.ts';
 import { REGION_NAME_PATTERN } from './fields.ts';
+import { checkTls } from './tls-references.ts';
 import { parseDuration } from './units.ts';
 import { quote, unknown } from './wording.ts';
+import { isRecord, list, names, record, text, type Written } from './written.ts';
 import type { Finding } from './yaml-document.ts';
 
 type Path = readonly PropertyKey[];
@@ -32,6 +34,7 @@ export function checkReferences(root: unknown, folder: string): Finding[] {
 		...checkBinds(listeners, folder),
 		...listeners.flatMap((listener, i) => checkListener(listener, ['listeners', i], { pools: names(pools), regions })),
 		...pools.flatMap((pool, i) => checkPool(pool, ['pools', i], folder)),
+		...checkTls(record(top.limits), listeners, pools),
 	];
 }
 
@@ -41,10 +44,7 @@ interface Known {
 }
 
 /** Node's runtime accepts by itself: nothing can wait in the kernel's queue. */
-function checkOverflow(
-	top: Readonly<Record<string, unknown>>,
-	listeners: readonly Readonly<Record<string, unknown>>[],
-) {
+function checkOverflow(top: Written, listeners: readonly Written[]) {
 	if (top.engine !== 'node') return [];
 	const places: Path[] = [['limits', 'overflow'], ...listeners.map((_, i) => ['listeners', i, 'overflow'])];
 	const values = [record(top.limits).overflow, ...listeners.map(({ overflow }) => overflow)];
@@ -52,7 +52,7 @@ function checkOverflow(
 	return waiting.map((path): Finding => ({ path, message: 'wait needs the epoll engine, this is engine: node' }));
 }
 
-function checkRegions(regions: Readonly<Record<string, unknown>>): Finding[] {
+function checkRegions(regions: Written): Finding[] {
 	return Object.entries(regions).flatMap(([name, value]) => {
 		const path = ['geo', 'regions', name];
 		const { countries, continents } = record(value);
@@ -69,7 +69,7 @@ function checkRegions(regions: Readonly<Record<string, unknown>>): Finding[] {
 	});
 }
 
-function checkListener(listener: Readonly<Record<string, unknown>>, at: Path, known: Known): Finding[] {
+function checkListener(listener: Written, at: Path, known: Known): Finding[] {
 	const access = record(listener.access);
 	return [
 		...['allow', 'deny'].flatMap((key) =>
@@ -88,7 +88,7 @@ function checkAllow(allow: unknown, at: Path): Finding[] {
 }
 
 /** Its prefix and table size also serve the buckets of clients. */
-function checkPerClient({ perClient, shaping }: Readonly<Record<string, unknown>>, at: Path): Finding[] {
+function checkPerClient({ perClient, shaping }: Written, at: Path): Finding[] {
 	const limits = record(perClient);
 	if (!isRecord(perClient) || limits.maxConnections !== undefined || limits.rate !== undefined) return [];
 	const { upload, download } = record(shaping);
@@ -96,7 +96,7 @@ function checkPerClient({ perClient, shaping }: Readonly<Record<string, unknown>
 	return [{ path: at, message: 'limits nothing: give maxConnections or rate, or leave it out', onKey: true }];
 }
 
-function checkRoute(route: Readonly<Record<string, unknown>>, at: Path, known: Known): Finding[] {
+function checkRoute(route: Written, at: Path, known: Known): Finding[] {
 	return [
 		...missing(record(route.match).regions, 'region', known.regions, [...at, 'match', 'regions']),
 		...missing(route.to, 'pool', known.pools, [...at, 'to']),
@@ -104,7 +104,7 @@ function checkRoute(route: Readonly<Record<string, unknown>>, at: Path, known: K
 	];
 }
 
-function checkPool(pool: Readonly<Record<string, unknown>>, at: Path, folder: string): Finding[] {
+function checkPool(pool: Written, at: Path, folder: string): Finding[] {
 	const backends = list(pool.backends).map(record);
 	const targets = backends.map((backend) => absoluteTarget(backend.address, folder));
 	const called = backends.map(({ name }, i) => {
@@ -116,16 +116,33 @@ function checkPool(pool: Readonly<Record<string, unknown>>, at: Path, folder: st
 		...twice(called, 'backend', (i) => [...at, 'backends', i, keyOf(i)]),
 		...targets.flatMap((target, i) => checkUnixPath(target, [...at, 'backends', i, 'address'])),
 		...checkBackoff(record(pool.retries), [...at, 'retries']),
+		...checkProbe(record(record(pool.health).active), [...at, 'health', 'active']),
+		...twice(list(pool.proxyTlvs), 'TLV', (i) => [...at, 'proxyTlvs', i]),
 	];
 }
 
 /** The defaults count too: `backoff: 5s` alone exceeds the default `maxBackoff`. */
-function checkBackoff(retries: Readonly<Record<string, unknown>>, at: Path): Finding[] {
+function checkBackoff(retries: Written, at: Path): Finding[] {
 	const backoff = parseDuration(text(retries.backoff) ?? '100ms');
 	const most = parseDuration(text(retries.maxBackoff) ?? '2s');
 	if (!backoff.ok || !most.ok || backoff.value <= most.value) return [];
 	const key = retries.backoff === undefined ? 'maxBackoff' : 'backoff';
 	return [{ path: [...at, key], message: 'backoff must not be longer than maxBackoff (2s when left out)' }];
+}
+
+/** Which kind of probe has which keys. */
+const PROBE_KEYS = [
+	['path', 'http'],
+	['status', 'http'],
+	['steps', 'script'],
+] as const;
+
+function checkProbe(active: Written, at: Path): Finding[] {
+	const strays = PROBE_KEYS.filter(([key, type]) => active[key] !== undefined && active.type !== type).map(
+		([key, type]): Finding => ({ path: [...at, key], message: `is only for type: ${type}`, onKey: true }),
+	);
+	if (active.type !== 'script' || active.steps !== undefined) return strays;
+	return [...strays, { path: [...at, 'type'], message: 'script needs steps' }];
 }
 
 /** Every text after the first of its kind. */
@@ -150,12 +167,5 @@ function missing(values: unknown, what: string, known: readonly string[], at: Pa
 	);
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-	typeof value === 'object' && value !== null && !Array.isArray(value);
-const record = (value: unknown): Readonly<Record<string, unknown>> => (isRecord(value) ? value : {});
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const isAbsentOrEmpty = (value: unknown): boolean =>
 	value === undefined || (Array.isArray(value) && value.length === 0);
-const names = (records: readonly Readonly<Record<string, unknown>>[]): string[] =>
-	records.flatMap((entry) => text(entry.name) ?? []);

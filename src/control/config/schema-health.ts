@@ -1,16 +1,88 @@
 import * as z from 'zod';
-import { about, count, duration, section, share } from './fields.ts';
+import type { ScriptStep } from '../../core/snapshot.ts';
+import { about, count, duration, listed, oneOrMore, section, share, textForm } from './fields.ts';
+import { parsed, wrong } from './units.ts';
+import { quote } from './wording.ts';
 
 const OR_OFF = { error: 'expected keys and values, or off' };
+
+/** Of a probe's conversation. */
+const MAX_STEPS = 32;
+const MAX_STEP_BYTES = 4_096;
+
+const httpPath = () =>
+	textForm<string>({
+		unit: 'path of a URL',
+		expected: 'a path such as /healthz',
+		parse: (text) =>
+			/^\/[\x21-\x7e]{0,2000}$/.test(text)
+				? parsed(text)
+				: wrong(`${quote(text)} is not the path of a URL: a slash, then letters and signs of ASCII, no spaces`),
+	});
+
+const statusCodes = () => oneOrMore(count(100, 599), 64).transform(listed).meta({ unit: 'status code, or a list' });
+
+/** Each character is one byte, so that any byte can be written: `"\\xd2"`. */
+const probeBytes = () =>
+	textForm<string>({
+		unit: 'bytes as text',
+		expected: 'text such as "PING\\r\\n"',
+		parse: (text) => {
+			if (text === '') return wrong('is empty');
+			if (text.length > MAX_STEP_BYTES) return wrong(`is too long: at most ${MAX_STEP_BYTES} bytes`);
+			return /^[\0-\xff]*$/.test(text)
+				? parsed(text)
+				: wrong(`${quote(text)}: each character is one byte, \\x00 to \\xff; write others byte by byte`);
+		},
+	});
+
+const scriptStep = section({
+	send: probeBytes()
+		.optional()
+		.meta(
+			about('What is sent; each character is one byte, such as `\\r` and `\\xff` in quotes.', 'PING\r\n', 'nothing'),
+		),
+	expect: probeBytes()
+		.optional()
+		.meta(about('What must come, after anything else or at once; each character is one byte.', '+PONG', 'nothing')),
+}).transform(({ send, expect }, context): ScriptStep => {
+	if (send !== undefined && expect === undefined) return { send };
+	if (expect !== undefined && send === undefined) return { expect };
+	context.addIssue({ code: 'custom', message: 'a step is one of send and expect' });
+	return z.NEVER;
+});
 
 const active = z
 	.union(
 		[
 			section({
 				type: z
-					.enum(['tcp'])
+					.enum(['tcp', 'tls', 'http', 'script'])
 					.default('tcp')
-					.meta(about('What a probe does: `tcp` connects, and closes when the backend has accepted.', 'tcp')),
+					.meta(
+						about(
+							"What a probe does once it is connected: `tcp` nothing more; `tls` a handshake; `http` a GET; `script` a conversation. With the pool's `tls`, the last two speak TLS.",
+							'http',
+						),
+					),
+				path: httpPath()
+					.optional()
+					.meta(about('With `http`: what is asked for.', '/healthz', '`/`')),
+				status: statusCodes()
+					.optional()
+					.meta(about('With `http`: the status codes that are good, one or a list.', [200, 204], '`200`')),
+				steps: z
+					.array(scriptStep)
+					.min(1)
+					.max(MAX_STEPS)
+					.optional()
+					.meta(
+						about(
+							'With `script`: what is sent and what must come back, in this order. Required there.',
+							[{ send: 'PING\r\n' }, { expect: '+PONG' }],
+							'none',
+						),
+					),
 				interval: duration({ atLeast: 100, atMost: 3_600_000 })
 					.prefault('5s')
 					.meta(about('From one probe of a backend to its next; each 10 % longer or shorter by chance.', '2s')),

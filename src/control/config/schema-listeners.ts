@@ -14,6 +14,7 @@ import {
 	section,
 } from './fields.ts';
 import { bucket } from './fields-shaping.ts';
+import { alpn, listenerTls, proxyProtocolIn, sni } from './schema-tls.ts';
 
 const HOLD_FOR =
 	'How long `silent` keeps a refused connection unanswered and `tarpit` delays it. Of no effect with `close` and `reset`.';
@@ -98,6 +99,17 @@ export const perClient = section({
 });
 
 const timeouts = section({
+	clientHello: duration({ atLeast: 1, atMost: 600_000 })
+		.prefault('5s')
+		.meta(
+			about(
+				'With `tls`: how long a whole ClientHello may take, from the accept or the end of the PROXY header on.',
+				'2s',
+			),
+		),
+	tlsHandshake: duration({ atLeast: 1, atMost: 600_000 })
+		.prefault('10s')
+		.meta(about('How long a TLS handshake may take, with a client and with a backend.', '5s')),
 	idle: duration({ atLeast: 1 })
 		.prefault('10m')
 		.meta(about('A session in which no byte moves either way for so long ends with `idle-timeout`.', '1h')),
@@ -121,6 +133,8 @@ const keepAlive = section({
 });
 
 const match = section({
+	sni: sni(),
+	alpn: alpn(),
 	countries: z
 		.array(country())
 		.min(1)
@@ -160,6 +174,15 @@ export const listener = section({
 			'0.0.0.0:7000',
 		),
 	),
+	proxyProtocol: proxyProtocolIn
+		.optional()
+		.meta(
+			about(
+				'Proxies in front of this listener say who the client is: PROXY protocol, version 1 or 2. From then on that address is the client everywhere.',
+				{ from: ['10.0.0.0/8'] },
+				'nobody is believed',
+			),
+		),
 	access: access.optional().meta(about('Who may connect.', { deny: { countries: ['KP'] } }, 'everyone')),
 	maxConnections: maxConnections()
 		.optional()
@@ -177,6 +200,9 @@ export const listener = section({
 			download: { client: '50Mbit/s' },
 		}),
 	),
+	tls: listenerTls
+		.optional()
+		.meta(about('Clients speak TLS.', { mode: 'passthrough' }, 'plain TCP, or whatever it is')),
 	timeouts: timeouts.prefault({}).meta(about('When a session ends by itself.', { idle: '1h' })),
 	keepAlive: keepAlive.prefault({}).meta(about('TCP keepalive, towards clients and backends.', { idle: '30s' })),
 	routes: z

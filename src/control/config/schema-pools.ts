@@ -15,6 +15,7 @@ import {
 } from './fields.ts';
 import { bucket } from './fields-shaping.ts';
 import { health } from './schema-health.ts';
+import { poolTls, proxyProtocolOut, proxyTlvs } from './schema-tls.ts';
 
 const ALGORITHMS =
 	'`round-robin` (smooth, weighted), `least-connections` (weighted), `random` (the less busy of two), `first` (in file order) or `ip-hash` (the same client, the same backend).';
@@ -97,12 +98,33 @@ export const pool = section({
 	connectTimeout: duration({ atLeast: 1, atMost: 600_000 })
 		.prefault('5s')
 		.meta(about('How long a connect to a backend may take.', '2s')),
+	proxyProtocol: proxyProtocolOut.meta(
+		about(
+			"The header that tells backends who the client is, before anything else: `none`, or the PROXY protocol's `v1` or `v2`.",
+			'v2',
+		),
+	),
+	proxyTlvs: proxyTlvs.meta(
+		about(
+			'What a `v2` header says besides: `authority` (the server name asked for), `alpn`, `ssl` (version, cipher, name of the client certificate), `unique-id` (one for each session) and `crc32c`.',
+			['authority', 'alpn', 'ssl', 'unique-id'],
+		),
+	),
 	sourceAddress: ipAddress()
 		.optional()
 		.meta(about('Local IP address of the connections to backends.', '10.0.0.5', "the system's choice")),
 	resolve: duration({ atLeast: 1_000, atMost: 86_400_000 })
 		.prefault('30s')
 		.meta(about('How often host names of backends are looked up again.', '5m')),
+	tls: poolTls
+		.optional()
+		.meta(
+			about(
+				'Backends are spoken to in TLS. Listeners with routes to such a pool run on the node engine, whatever `engine` says.',
+				{ ca: 'certs/ca.pem' },
+				'plain TCP, or whatever clients speak',
+			),
+		),
 	health: health.prefault({}).meta(
 		about('When a backend gets no new sessions because it is broken. Sessions that it has go on.', {
 			active: { interval: '2s' },

@@ -1,8 +1,9 @@
 import { errorText } from '../../core/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { Log } from '../log.ts';
+import { stampOf } from '../regular-file.ts';
 import { prepareEmbeddedGeo } from './embedded.ts';
-import { type MmdbFile, readMmdbFile, stampOf } from './mmdb-file.ts';
+import { type MmdbFile, readMmdbFile } from './mmdb-file.ts';
 import { IN_FORCE, SharedMemory } from './shared-memory.ts';
 import { type GeoSource, readGeoSource } from './source.ts';
 

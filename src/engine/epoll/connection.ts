@@ -4,6 +4,7 @@ import type { BackendSnapshot, KeepAlive, PoolSnapshot, TerminateTls, UpstreamTl
 import type { Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
+import { CLOSED, CONNECTED, EARLY_BYTES, EOF, FLUSHED, RESET } from '../session-events.ts';
 import type { Straggler } from '../stragglers.ts';
 import { End, NO_FD } from './end.ts';
 import { ERRNO, errnoName } from './errno.ts';
@@ -22,7 +23,6 @@ import {
 } from './layouts.ts';
 import type { FdOwner } from './poller.ts';
 import { Relay, type Reporter } from './relay.ts';
-import { CLOSED, CONNECTED, EARLY_BYTES, EOF, FLUSHED, RESET } from './session-events.ts';
 import type { Tools } from './tools.ts';
 import { openUpstream } from './upstream.ts';
 

@@ -4,6 +4,7 @@ import type { SessionEvent } from '../../core/session-io.ts';
 import type { ListenerSnapshot, Snapshot } from '../../core/snapshot.ts';
 import { Driver } from '../driver.ts';
 import type { Engine, EngineOptions, EngineSession } from '../engine.ts';
+import { ACCEPTED } from '../session-events.ts';
 import { Stragglers } from '../stragglers.ts';
 import { BufferPool } from './buffers.ts';
 import { ClosingConnections } from './closing.ts';
@@ -17,7 +18,6 @@ import { Listeners, type ListeningSockets } from './listeners.ts';
 import { Loop } from './loop.ts';
 import { PipePool } from './pipes.ts';
 import { Poller } from './poller.ts';
-import { ACCEPTED } from './session-events.ts';
 import { SocketAddress } from './sockaddr.ts';
 import { LoopTimers } from './timers.ts';
 import type { Tools } from './tools.ts';
@@ -205,7 +205,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 			buffers: new BufferPool(libc, SCRATCH_BYTES),
 			scratch,
 			lingerer: this.#lingerer,
-			stragglers: new Stragglers(this.#options.stragglers),
+			stragglers: new Stragglers(() => this.#options.stragglers()),
 			spare: this.#listeners.spare,
 			address: new SocketAddress(libc),
 			nowNs: () => this.#loop.nowNs,

@@ -2,6 +2,7 @@ import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
 import type { KeepAlive } from '../../core/snapshot.ts';
 import { otherSide, type Side } from '../../core/units.ts';
 import type { Meter } from '../meter.ts';
+import { EOF, RELAY_ENDED, RESET } from '../session-events.ts';
 import type { End } from './end.ts';
 import { AGAIN, ENDED, Flow, HELD_BACK, type PumpResult, SOURCE_LOST, TARGET_LOST } from './flow.ts';
 import {
@@ -15,7 +16,6 @@ import {
 	SO_OOBINLINE,
 	SOL_SOCKET,
 } from './layouts.ts';
-import { EOF, RELAY_ENDED, RESET } from './session-events.ts';
 import type { Tools } from './tools.ts';
 import { tuneUpstream } from './upstream.ts';
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { SocketEnd } from './socket-end.ts';
 
 /** How long a socket that got its FIN may take its last bytes and answer with its own FIN. */
 export const LINGER_MS = 3_000;
@@ -17,6 +18,8 @@ interface Lingering {
 	/** Where its count of bytes read may get to. */
 	readonly lastByte: number;
 }
+
+type Resettable = Pick<SocketEnd, 'socket' | 'transport' | 'unix'>;
 
 /**
  * Closes sockets for good. After a FIN what the other end still sends is read and thrown away for a while,
@@ -57,17 +60,18 @@ export class Closer {
 		if (lingering !== undefined && socket.bytesRead > lingering.lastByte) socket.destroy();
 	}
 
-	/** RST; on a unix socket, which has none, a plain close. */
-	reset(socket: Socket, unix: boolean): void {
-		if (socket.destroyed) return;
-		if (unix || socket.connecting) {
-			socket.destroy();
+	/** RST, without another word in TLS; on a unix-domain socket, which has none, a plain close. */
+	reset(end: Resettable): void {
+		const { socket, transport } = end;
+		if (transport.destroyed) return;
+		if (end.unix || transport.connecting) {
+			transport.destroy();
 		} else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0) {
 			// libuv refuses to reset while a shutdown is under way (uv_tcp_close_reset, EINVAL), and Node then
 			// loses the descriptor; the shutdown is over within this turn of the loop or the next.
-			socket.once('finish', () => this.reset(socket, unix));
+			socket.once('finish', () => this.reset(end));
 		} else {
-			socket.resetAndDestroy();
+			transport.resetAndDestroy();
 		}
 	}
 

@@ -1,63 +1,53 @@
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { connectFailureOf } from '../../core/connect-failure.ts';
-import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
+import type { RelayGates, SessionEvent, TlsFacts } from '../../core/session-io.ts';
 import type { BackendSnapshot, KeepAlive, PoolSnapshot, TerminateTls, UpstreamTls } from '../../core/snapshot.ts';
 import { otherSide, type Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
+import { CLOSED, EOF, FLUSHED, RELAY_ENDED, RESET } from '../session-events.ts';
 import type { Straggler, Stragglers } from '../stragglers.ts';
+import { Approach } from './approach.ts';
 import type { Closer } from './closing.ts';
+import { EarlyReader } from './early-reader.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import type { LaneTimer } from './lane-timer.ts';
 import { type EndOwner, SocketEnd } from './socket-end.ts';
+import { type HandshakeOwner, ServerHandshake } from './tls/server-handshake.ts';
+import type { TlsStore } from './tls/tls-store.ts';
 import { openUpstream } from './upstream.ts';
-
-/** What is read of a client before the relay, at most, but for the chunk that passes it. */
-const HELD_BYTES = 65_536;
-
-const EARLY_BYTES: SessionEvent = { type: 'early-bytes' };
-const CONNECTED: SessionEvent = { type: 'connected' };
-const RELAY_ENDED: SessionEvent = { type: 'relay-ended' };
-const CLOSED: SessionEvent = { type: 'closed' };
-const EOF: Readonly<Record<Side, SessionEvent>> = {
-	client: { type: 'eof', side: 'client' },
-	backend: { type: 'eof', side: 'backend' },
-};
-const RESET: Readonly<Record<Side, SessionEvent>> = {
-	client: { type: 'reset', side: 'client' },
-	backend: { type: 'reset', side: 'backend' },
-};
-const FLUSHED: Readonly<Record<Side, SessionEvent>> = {
-	client: { type: 'flushed', side: 'client' },
-	backend: { type: 'flushed', side: 'backend' },
-};
 
 /** What a connection borrows from its engine. */
 export interface ConnectionHost {
 	readonly closer: Closer;
 	readonly laneTimer: LaneTimer;
 	readonly stragglers: Stragglers;
+	readonly tls: TlsStore;
 	nowNs(): number;
 }
 
 /**
- * The two sockets of one session. `waiting`: the client is read into `held`, up to a bound, so that its FIN
- * and RST are seen. `relaying`: each chunk takes its lane to the other side. `flushing`: nothing more is read.
+ * The two sockets of one session. `waiting`: the client is read and held, up to a bound, so that its FIN and RST
+ * are seen, while the upstream is on its way. `relaying`: each chunk takes its lane to the other side. `flushing`: nothing more is read.
  * `closed`: what still comes is thrown away.
  */
-export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
+export class Connection implements Shell, EndOwner, LaneOwner, HandshakeOwner, Straggler {
 	/** Where events go; set before the first. */
 	report: (event: SessionEvent) => void = () => {};
 	readonly meter = new Meter();
 	readonly #host: ConnectionHost;
 	readonly #keepAlive: KeepAlive;
-	readonly #client: SocketEnd;
+	#client: SocketEnd;
+	#early = new EarlyReader(this);
+	/** While it is under way. */
+	#handshake: ServerHandshake | null = null;
+	/** Until the relay begins. */
+	#approach: Approach | null = null;
 	#backend: SocketEnd | null = null;
 	#upload: Lane | null = null;
 	#download: Lane | null = null;
 	#phase: 'waiting' | 'relaying' | 'flushing' | 'closed' = 'waiting';
-	#held: Buffer[] = [];
-	#heldBytes = 0;
 	#endReported = false;
 
 	constructor(host: ConnectionHost, client: Socket, unix: boolean, keepAlive: KeepAlive) {
@@ -69,7 +59,6 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	/** Begin to read the client; it was accepted paused. */
 	start(): void {
 		this.#client.listen();
-		this.#client.socket.resume();
 	}
 
 	// --- actions ---
@@ -77,58 +66,64 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	/** The client goes on waiting; what it sends is held as before. */
 	hold(): void {}
 
-	peek(_beyond: number, _atMost: number): void {
-		throw new Error('peek: not yet');
+	peek(beyond: number, atMost: number): void {
+		this.#early.peek(this.#client, beyond, atMost);
 	}
 
-	consume(_bytes: number): void {
-		throw new Error('consume: not yet');
+	consume(bytes: number): void {
+		this.#early.consume(this.#client, bytes);
 	}
 
-	reply(_bytes: Uint8Array): void {
-		throw new Error('reply: not yet');
+	reply(bytes: Uint8Array): void {
+		this.#client.socket.write(bytes);
 	}
 
-	handshake(_tls: TerminateTls, _serverName: string | null): void {
-		throw new Error('handshake: not yet');
+	handshake(tls: TerminateTls, serverName: string | null): void {
+		const server = this.#host.tls.clients.for(tls, serverName);
+		if (this.#client.eof) return this.report({ type: 'tls-failed', reason: 'closed before the handshake' });
+		// Its end is about to be told.
+		if (this.#client.socket.destroyed) return;
+		const held = this.#early.take();
+		const raw = this.#client.lend();
+		if (held.length > 0) raw.unshift(held);
+		this.#handshake = new ServerHandshake(this, server, raw);
 	}
 
-	greet(_bytes: Uint8Array): void {
-		throw new Error('greet: not yet');
+	greet(bytes: Uint8Array): void {
+		this.#approach?.greet(bytes);
 	}
 
-	secure(_tls: UpstreamTls, _serverName: string | null, _alpn: readonly string[]): void {
-		throw new Error('secure: not yet');
+	secure(tls: UpstreamTls, serverName: string | null, alpn: readonly string[]): void {
+		this.#approach?.secure(this.#host.tls.backends, { tls, serverName, alpn });
 	}
 
-	connect(pool: PoolSnapshot, backend: BackendSnapshot, _preface: Uint8Array | null): void {
+	connect(pool: PoolSnapshot, backend: BackendSnapshot, preface: Uint8Array | null): void {
 		try {
-			const socket = openUpstream(pool, backend, this.#keepAlive);
-			this.#backend = new SocketEnd('backend', socket, this, backend.target.type === 'unix');
-			this.#backend.awaitConnect();
+			this.#approach = new Approach(this, openUpstream(pool, backend, this.#keepAlive), backend, preface);
 		} catch (error) {
-			this.#connectFailed((error as NodeJS.ErrnoException).code ?? 'ERR');
+			const code = (error as NodeJS.ErrnoException).code ?? 'ERR';
+			this.report({ type: 'connect-failed', cause: connectFailureOf(code), code });
 		}
 	}
 
 	cancelConnect(): void {
-		const pending = this.#backend;
-		this.#backend = null;
-		pending?.socket.destroy();
+		this.#approach?.cancel();
+		this.#approach = null;
 	}
 
 	relay(gates: RelayGates): void {
-		const backend = this.#backend;
+		const backend = this.#approach?.arrive(this) ?? null;
 		if (backend === null) return;
+		this.#approach = null;
+		this.#backend = backend;
 		this.#phase = 'relaying';
 		const upload = new Lane(this, gates.upload, 'upload', this.#client, backend);
 		this.#upload = upload;
 		this.#download = new Lane(this, gates.download, 'download', backend, this.#client);
 		backend.listen();
-		const held = this.#held;
-		this.#held = [];
+		const held = this.#early.take();
 		this.#client.socket.resume();
-		for (const chunk of held) upload.push(chunk);
+		if (held.length > 0) upload.push(held);
 	}
 
 	shutdown(side: Side): void {
@@ -165,15 +160,31 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 
 	close(manner: 'fin' | 'reset'): void {
 		this.#phase = 'closed';
-		this.#held = [];
+		this.cancelConnect();
+		this.#cancelHandshake();
+		this.#early.take();
 		this.#upload?.stop();
 		this.#download?.stop();
 		for (const end of [this.#client, this.#backend]) {
 			if (end === null) continue;
-			if (manner === 'reset' || end.socket.connecting) this.#host.closer.reset(end.socket, end.unix);
+			if (manner === 'reset') this.#host.closer.reset(end);
 			else this.#host.closer.fin(end.socket);
 		}
 		if (this.#backend === null || this.#backend.socket.closed) this.#over();
+	}
+
+	/** Its FIN is not waited for: what it answers would be read by TLS. */
+	#cancelHandshake(): void {
+		if (this.#handshake === null) return;
+		this.#endHandshake();
+		const { socket } = this.#client;
+		socket.once('finish', () => socket.destroy());
+	}
+
+	#endHandshake(): void {
+		this.#handshake?.cancel();
+		this.#handshake = null;
+		this.#client.takeBack();
 	}
 
 	/** The session is over; the client may still be taking its last bytes. */
@@ -189,20 +200,42 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	/** Both sockets at once, without a word. */
 	abandon(): void {
 		this.#phase = 'closed';
+		this.cancelConnect();
+		this.#handshake?.cancel();
 		this.#upload?.stop();
 		this.#download?.stop();
 		this.#client.socket.destroy();
 		this.#backend?.socket.destroy();
 	}
 
-	// --- events of the sockets ---
+	// --- events of a handshake ---
 
-	connected(end: SocketEnd): void {
-		if (end === this.#backend && this.#phase === 'waiting') this.report(CONNECTED);
+	secured(socket: TLSSocket, tls: TlsFacts): void {
+		this.#handshake = null;
+		this.#client = new SocketEnd('client', socket, this, this.#client.unix, this.#client.transport);
+		this.#early = new EarlyReader(this);
+		this.#client.listen();
+		this.report({ type: 'tls-ready', tls });
 	}
 
+	handshakeFailed(reason: string): void {
+		this.#endHandshake();
+		this.#client.lost = true;
+		this.report({ type: 'tls-failed', reason });
+	}
+
+	handshakeReset(): void {
+		this.#endHandshake();
+		this.#reset(this.#client);
+	}
+
+	// --- events of the sockets ---
+
+	/** Both are. */
+	connected(): void {}
+
 	received(from: SocketEnd, chunk: Buffer): void {
-		if (this.#phase === 'waiting') this.#hold(chunk);
+		if (this.#phase === 'waiting') this.#early.received(from, chunk);
 		else if (this.#phase === 'relaying') this.#laneFrom(from)?.push(chunk);
 		else if (this.#phase === 'closed') this.#host.closer.discarded(from.socket);
 	}
@@ -239,17 +272,11 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 		this.#checkEnd();
 	}
 
-	failed(end: SocketEnd, error: NodeJS.ErrnoException): void {
-		if (this.#phase === 'closed') return;
-		if (end.side === 'client') return this.#reset(end);
-		if (end !== this.#backend) return;
-		if (this.#phase !== 'waiting') return this.#reset(end);
-		this.#backend = null;
-		this.#connectFailed(error.code ?? error.message);
+	failed(end: SocketEnd): void {
+		if (this.#phase !== 'closed') this.#reset(end);
 	}
 
 	closed(end: SocketEnd): void {
-		if (end !== this.#endOf(end.side)) return;
 		if (this.#phase !== 'closed') {
 			if (!(end.eof && end.finSent)) this.#reset(end);
 		} else if (end.side === 'backend') {
@@ -260,13 +287,6 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 	}
 
 	// --- bytes ---
-
-	#hold(chunk: Buffer): void {
-		if (this.#heldBytes === 0) this.report(EARLY_BYTES);
-		this.#heldBytes += chunk.length;
-		this.#held.push(chunk);
-		if (this.#heldBytes >= HELD_BYTES) this.#client.socket.pause();
-	}
 
 	/** What a stopped reader had already taken from the kernel is still owed to the other side. */
 	#reset(end: SocketEnd): void {
@@ -290,10 +310,6 @@ export class Connection implements Shell, EndOwner, LaneOwner, Straggler {
 		if (!client.eof || !backend.eof || !client.finSent || !backend.finSent) return;
 		this.#endReported = true;
 		this.report(RELAY_ENDED);
-	}
-
-	#connectFailed(code: string): void {
-		this.report({ type: 'connect-failed', cause: connectFailureOf(code), code });
 	}
 
 	#endOf(side: Side): SocketEnd | null {

@@ -14,14 +14,16 @@ import { Connection, type ConnectionHost } from './connection.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { LaneTimer } from './lane-timer.ts';
 import { NodeListener } from './listener.ts';
-import { tcpPeer, UNIX_PEER } from './peer-address.ts';
+import { tcpLocal, tcpPeer, UNIX_PEER } from './peer-address.ts';
+import { TlsStore } from './tls/tls-store.ts';
 import { withKeepAlive } from './upstream.ts';
 
 /**
  * The engine on `node:net`. What it cannot do, against the rules: it learns of a RST on a side whose
  * reading is stopped only at the next read; a write that fails may cost bytes that were still to be read
  * from that side; at EMFILE the runtime accepts and closes by itself; a client that was reset before it was
- * accepted has lost its address and is closed without a session.
+ * accepted has lost its address and is closed without a session; a listening socket is closed with what waits in its
+ * queue, which is reset unless the system lets another one have it (net.ipv4.tcp_migrate_req).
  */
 export function createNodeEngine<S extends EngineSession>(options: EngineOptions<S>): Engine<S> {
 	return new NodeEngine(options);
@@ -31,6 +33,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	readonly closer: Closer;
 	readonly laneTimer: LaneTimer;
 	readonly stragglers: Stragglers;
+	readonly tls = new TlsStore();
 	readonly #options: EngineOptions<S>;
 	readonly #driver: Driver<S>;
 	readonly #timer: DeadlineTimer;
@@ -55,7 +58,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 			wakeAt: (deadlineNs) => this.#timer.wakeAt(deadlineNs),
 		});
 		this.laneTimer = new LaneTimer(() => this.nowNs());
-		this.stragglers = new Stragglers(options.stragglers);
+		this.stragglers = new Stragglers(() => options.stragglers());
 		this.closer = new Closer(
 			() => this.nowNs() / NS_PER_MS,
 			() => this.#checkIdle(),
@@ -70,6 +73,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 
 	apply(snapshot: Snapshot, done: (failures: readonly string[]) => void): void {
 		this.#snapshot = snapshot;
+		this.tls.apply(snapshot);
 		if (this.#stopped) return done([]);
 		const wanted = wantedBinds(snapshot, this.#options.worker, this.#reusePort);
 		for (const [key, listener] of this.#listeners) {
@@ -124,14 +128,15 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		} catch (error) {
 			this.#options.log({ level: 'error', msg: 'internal error at accept', fields: { error: errorText(error) } });
 			socket.on('error', () => {});
-			this.closer.reset(socket, unix);
+			this.closer.reset({ socket, transport: socket, unix });
 		}
 	}
 
 	#begin(listener: ListenerSnapshot, socket: Socket, unix: boolean, peer: Endpoint): void {
 		if (!unix) withKeepAlive(socket, listener.keepAlive);
 		const connection = new Connection(this, socket, unix, listener.keepAlive);
-		const session = this.#options.createSession({ listener: listener.index, peer, local: null }, connection.meter);
+		const local = listener.needsLocal && !unix ? tcpLocal(socket) : null;
+		const session = this.#options.createSession({ listener: listener.index, peer, local }, connection.meter);
 		const journey = this.#driver.add(session, connection);
 		this.#connections.set(session, connection);
 		connection.report = (event) => this.#driver.tell(journey, event);

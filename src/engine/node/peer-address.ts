@@ -9,10 +9,14 @@ export const UNIX_PEER: Endpoint = { address: null, port: 0 };
  * (getpeername(2) fails with ENOTCONN then, and Node answers undefined).
  */
 export function tcpPeer(socket: Socket): Endpoint | null {
-	const { remoteAddress, remotePort } = socket;
-	if (remoteAddress === undefined || remotePort === undefined) return null;
-	return { address: parseKernelAddress(remoteAddress), port: remotePort };
+	return endpointOf(socket.remoteAddress, socket.remotePort);
 }
+
+/** Its own end; null when it has gone. */
+export const tcpLocal = (socket: Socket): Endpoint | null => endpointOf(socket.localAddress, socket.localPort);
+
+const endpointOf = (address: string | undefined, port: number | undefined): Endpoint | null =>
+	address === undefined || port === undefined ? null : { address: parseKernelAddress(address), port };
 
 /** An address as inet_ntop(3) writes it: always valid, so this is shorter than a parser of what people write. */
 export function parseKernelAddress(text: string): IpAddress {

@@ -13,14 +13,17 @@ export interface EndOwner {
 }
 
 interface OwnedSocket extends Socket {
-	sluiceEnd?: SocketEnd;
+	sluiceEnd?: SocketEnd | null;
 }
 
 /** One side's socket with what is known of it. Its handlers are shared by all sockets: none is made per connection. */
 export class SocketEnd {
 	readonly side: Side;
+	/** What is read and written; under TLS a `TLSSocket`. */
 	readonly socket: Socket;
-	readonly owner: EndOwner;
+	/** The TCP or unix-domain socket; the same without TLS. */
+	readonly transport: Socket;
+	owner: EndOwner;
 	readonly unix: boolean;
 	/** Its FIN has come and all its bytes are read. */
 	eof = false;
@@ -31,12 +34,13 @@ export class SocketEnd {
 	/** A `flushed` is owed for it. */
 	flushing = false;
 
-	constructor(side: Side, socket: Socket, owner: EndOwner, unix: boolean) {
+	constructor(side: Side, socket: Socket, owner: EndOwner, unix: boolean, transport = socket) {
 		this.side = side;
 		this.socket = socket;
+		this.transport = transport;
 		this.owner = owner;
 		this.unix = unix;
-		(socket as OwnedSocket).sluiceEnd = this;
+		this.takeBack();
 		socket.on('error', onError).on('close', onClose);
 	}
 
@@ -48,6 +52,24 @@ export class SocketEnd {
 	/** Begin to read. */
 	listen(): void {
 		this.socket.on('data', onData).on('end', onEnd).on('drain', onDrain).on('finish', onFinish);
+		this.socket.resume();
+	}
+
+	/** Read no more for now; what comes is kept by the socket. */
+	unlisten(): void {
+		this.socket.pause();
+		this.socket.off('data', onData).off('end', onEnd).off('drain', onDrain).off('finish', onFinish);
+	}
+
+	/** Hand the socket on, unread: nothing of it is told any more, until it is taken back. */
+	lend(): Socket {
+		this.unlisten();
+		(this.socket as OwnedSocket).sluiceEnd = null;
+		return this.socket;
+	}
+
+	takeBack(): void {
+		(this.socket as OwnedSocket).sluiceEnd = this;
 	}
 }
 

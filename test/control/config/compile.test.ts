@@ -10,6 +10,7 @@ import {
 import { parseConfigObject } from '../../../src/control/config/load.ts';
 import type { ConfigInput } from '../../../src/control/config/schema.ts';
 import { countriesOf } from '../../../src/control/geo/continents.ts';
+import { PAPER_TLS } from '../../../src/control/tls/source.ts';
 import type { SlotRef, Snapshot } from '../../../src/core/snapshot.ts';
 import { parseAddress } from '../../../src/policy/address.ts';
 import { lookupNetwork } from '../../../src/policy/network-table.ts';
@@ -50,6 +51,7 @@ function compile(config: Partial<ConfigInput>, input: Partial<CompileInput> = {}
 		resolved: new Map(),
 		ports: new Map(),
 		geoDatabase: 'embedded',
+		tls: PAPER_TLS,
 		countriesOf,
 		defaultMaxConnections: 1234,
 		...input,
@@ -151,7 +153,7 @@ t.test('routes name pools and regions by index, and what is left out is null', a
 	t.same([first?.name, first?.pools, second?.name, second?.pools], ['1', [1, 0], '2', [0]]);
 	t.same([first?.match.regions, first?.match.countries], [new Set([1]), new Set(['DE'])]);
 	t.same([inNetworks(first?.match.networks, '10.2.3.4'), inNetworks(first?.match.networks, '11.2.3.4')], [true, false]);
-	t.same(second?.match, { networks: null, countries: null, regions: null });
+	t.same(second?.match, { networks: null, countries: null, regions: null, sni: null, alpn: null });
 });
 
 t.test('access, limits per client, timeouts and keepalive are carried over', async (t) => {
@@ -185,7 +187,13 @@ t.test('access, limits per client, timeouts and keepalive are carried over', asy
 		tableSize: 100_000,
 		table: 0,
 	});
-	t.same(listener?.timeouts, { idleMs: 1_000, halfCloseMs: 60_000, maxDurationMs: 3_600_000 });
+	t.same(listener?.timeouts, {
+		idleMs: 1_000,
+		halfCloseMs: 60_000,
+		maxDurationMs: 3_600_000,
+		clientHelloMs: 5_000,
+		tlsHandshakeMs: 10_000,
+	});
 	t.same(listener?.keepAlive, { idleMs: 60_000, intervalMs: 10_000, count: 3 });
 	t.match(compile({}).listeners[0], { access: null, perClient: null, maxConnections: null });
 });

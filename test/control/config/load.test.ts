@@ -36,7 +36,12 @@ t.test('defaults are filled in and units converted', async (t) => {
 	});
 	t.same(config.limits, { rate: [{ count: 5, windowMs: 10_000, text: '5/10s' }], overflow: 'refuse' });
 	t.same(config.geo, { database: 'embedded', regions: {}, overrides: [] });
-	t.same(config.listeners[0]?.timeouts, { idle: 600_000, halfClose: 60_000 });
+	t.same(config.listeners[0]?.timeouts, {
+		clientHello: 5_000,
+		tlsHandshake: 10_000,
+		idle: 600_000,
+		halfClose: 60_000,
+	});
 	t.same(config.listeners[0]?.keepAlive, { idle: 60_000, interval: 10_000, count: 6 });
 	t.match(config.pools[0], { balance: { algorithm: 'round-robin' }, connectTimeout: 5_000, resolve: 30_000 });
 	t.same(config.pools[0]?.retries, { attempts: 2, backoff: 100, maxBackoff: 2_000 });

@@ -32,7 +32,7 @@ t.test('every example of a key is itself accepted at its place', async (t) => {
 	}
 	for (const [key, { example }] of Object.entries(top.pools?.items?.properties ?? {})) {
 		const pools = [
-			{ ...pool, [key]: example },
+			{ ...pool, ...(key === 'proxyTlvs' && { proxyProtocol: 'v2' }), [key]: example },
 			{ ...pool, name: 'us' },
 		];
 		t.doesNotThrow(() => parseConfigObject({ ...complete, pools }), `pools[].${key}`);

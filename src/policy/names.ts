@@ -1,0 +1,15 @@
+import type { NameSet } from '../core/snapshot.ts';
+
+/** Whether a name is one of these: exactly, or by a wildcard for its first label (RFC 6125 section 6.4.3). Lower case. */
+export function hasName({ exact, parents }: NameSet, name: string): boolean {
+	if (exact.has(name)) return true;
+	const dot = name.indexOf('.');
+	return dot > 0 && parents.has(name.slice(dot + 1));
+}
+
+/** Whether a pattern means a name: the same, or `*.` and one label. Both in lower case. */
+export function matchesName(pattern: string, name: string): boolean {
+	if (!pattern.startsWith('*.')) return pattern === name;
+	const dot = name.indexOf('.');
+	return dot > 0 && name.slice(dot) === pattern.slice(1);
+}
