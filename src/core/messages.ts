@@ -31,6 +31,8 @@ export interface ScoreboardMemory {
 	readonly wakes: SharedArrayBuffer;
 	/** One record ring per worker. */
 	readonly rings: readonly SharedArrayBuffer[];
+	/** What each worker counts for itself, see `shared/stats.ts`. */
+	readonly stats: readonly SharedArrayBuffer[];
 }
 
 /** Main thread to worker. */

@@ -25,7 +25,6 @@ export function liveChart(id, lines, text) {
 	const draw = () => {
 		plot?.destroy();
 		const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 } };
-		// biome-ignore lint/suspicious/noExplicitAny: the library's global
 		const { uPlot } = /** @type {any} */ (globalThis);
 		plot = new uPlot(
 			{
@@ -66,7 +65,7 @@ export function liveChart(id, lines, text) {
 		/** @param {number} time seconds since 1970 @param {readonly number[]} values */
 		add(time, values) {
 			points.times.push(time);
-			values.forEach((value, at) => points.series[at]?.push(value));
+			for (const [at, value] of values.entries()) points.series[at]?.push(value);
 			while ((points.times[0] ?? time) < time - WINDOW) {
 				points.times.shift();
 				for (const series of points.series) series.shift();
