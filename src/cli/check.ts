@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { readAdminTerms } from '../control/admin/read-terms.ts';
 import { loadConfigFile } from '../control/config/load.ts';
 import { summarize } from '../control/config/summarize.ts';
 import { together } from '../control/config/together.ts';
@@ -22,7 +23,7 @@ export function addCheck(program: Command, { terminal }: CommandContext): void {
 		)
 		.action(async ({ config: file }: { config: string }) => {
 			const config = loadConfigFile(file);
-			const [tls] = await together(readTlsFiles(config), readGeoSource(config));
+			const [tls] = await together(readTlsFiles(config), readGeoSource(config), readAdminTerms(config));
 			const nofile = nofileLimit();
 			const fault = capFault(config.limits.maxConnections, nofile, config.engine === 'node' ? 0 : pipeBudget(nofile));
 			if (fault !== null) terminal.err(`warning: ${fault}`);

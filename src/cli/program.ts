@@ -8,7 +8,7 @@ import { addGeo } from './geo.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import type { CommandContext } from './terminal.ts';
-import { packageVersion } from './version.ts';
+import { packageVersion } from '../control/version.ts';
 
 const EXAMPLES = `
 Examples:

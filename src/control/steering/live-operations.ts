@@ -5,7 +5,7 @@ import type { SessionFilter } from '../../core/session-facts.ts';
 import type { ListenerSnapshot, SlotRef, Snapshot } from '../../core/snapshot.ts';
 import { NS_PER_MS } from '../../core/units.ts';
 import { parseAddress } from '../../policy/address.ts';
-import { type Explanation, explain } from '../../policy/explain.ts';
+import { type ExplainParts, type Explanation, explain } from '../../policy/explain.ts';
 import { buildNetworkTable, parseNetwork } from '../../policy/network-table.ts';
 import type { Scoreboard } from '../../shared/scoreboard.ts';
 import type { StatsReader } from '../../shared/stats.ts';
@@ -32,11 +32,12 @@ import { backendName } from '../config/compile.ts';
 import { type ConfigDiff, describeDiff } from '../config/diff.ts';
 import type { Config } from '../config/schema.ts';
 import type { Log } from '../log.ts';
+import type { HealthDetail } from '../pool-health.ts';
 import type { Author, RuntimeChanges } from './changes.ts';
 import { ClientRates } from './client-rates.ts';
 import { Drainer } from './drainer.ts';
 import { EventLog } from './event-log.ts';
-import { bucketViews, type HealthDetail, type LiveParts, listenerViews, poolViews, regionViews } from './live-views.ts';
+import { bucketViews, type LiveParts, listenerViews, poolViews, regionViews } from './live-views.ts';
 import { Sampler } from './sampler.ts';
 import { sessionView } from './session-views.ts';
 import { hasPlace, parsePlace } from './shaped-places.ts';
@@ -73,7 +74,7 @@ export interface Steered {
 	reload(): Promise<ConfigDiff>;
 	/** What a reload with this text would change. */
 	diff(candidate: string): ConfigDiff;
-	explainParts(): Parameters<typeof explain>[3];
+	explainParts(): Omit<ExplainParts, 'sni' | 'alpn'>;
 	/** Timers, until cancelled. */
 	every(ms: number, run: () => void): () => void;
 	after(ms: number, run: () => void): () => void;
@@ -246,7 +247,7 @@ export class LiveOperations implements Operations {
 			if (address === null) throw new SluiceError('refused', `${ip} is not an IP address`);
 			return address;
 		});
-		return explain(snapshot, asked, clients, { ...this.#steered.explainParts(), sni, alpn } as never);
+		return explain(snapshot, asked, clients, { ...this.#steered.explainParts(), sni, alpn });
 	}
 
 	// --- changing ---

@@ -13,16 +13,9 @@ import type { Scoreboard } from '../../shared/scoreboard.ts';
 import type { BackendView, BucketView, ListenerView, PoolView, RegionView } from '../admin/views.ts';
 import { backendName } from '../config/compile.ts';
 import type { Config } from '../config/schema.ts';
+import type { HealthDetail } from '../pool-health.ts';
 import type { RuntimeChanges } from './changes.ts';
 import type { Sampler } from './sampler.ts';
-
-/** What is known of a backend's health beside the scoreboard's word. */
-export interface HealthDetail {
-	readonly ejected: boolean;
-	/** Since its health last changed; null: never. */
-	readonly healthForMs: number | null;
-	readonly lastError: { readonly timeMs: number; readonly reason: string } | null;
-}
 
 /** All that the views are made from, as it is at one moment. */
 export interface LiveParts {
