@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { packageVersion } from '../control/version.ts';
 import { addLookCommands } from './admin/look.ts';
 import { addSteerCommands } from './admin/steer.ts';
 import { addCheck } from './check.ts';
@@ -8,7 +9,6 @@ import { addGeo } from './geo.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import type { CommandContext } from './terminal.ts';
-import { packageVersion } from '../control/version.ts';
 
 const EXAMPLES = `
 Examples:
