@@ -6,8 +6,18 @@ const WINDOW = 300;
 
 /** @typedef {{ times: number[], series: number[][] }} Points */
 
-/** @param {string} name */
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/**
+ * What a colour of the style sheet is now; a canvas understands neither variables nor `light-dark()`.
+ * @param {string} name
+ */
+function colour(name) {
+	const probe = document.createElement('span');
+	probe.style.color = `var(${name})`;
+	document.body.append(probe);
+	const { color } = getComputedStyle(probe);
+	probe.remove();
+	return color;
+}
 
 /**
  * A line chart of the last minutes, drawn anew when its size or the theme changes.
@@ -40,7 +50,7 @@ export function liveChart(id, lines, text) {
 				},
 				axes: [
 					axis,
-					{ ...axis, size: 78, values: (/** @type {any} */ _plot, /** @type {number[]} */ marks) => marks.map(text) },
+					{ ...axis, size: 92, values: (/** @type {any} */ _plot, /** @type {number[]} */ marks) => marks.map(text) },
 				],
 				series: [
 					{},
