@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { loadConfigFile } from '../control/config/load.ts';
 import { summarize } from '../control/config/summarize.ts';
+import { together } from '../control/config/together.ts';
 import { capFault, nofileLimit } from '../control/descriptors.ts';
 import { readGeoSource } from '../control/geo/source.ts';
+import { readTlsFiles } from '../control/tls/files.ts';
+import { remarkTexts } from '../control/tls/remarks.ts';
 import { pipeBudget } from '../native.ts';
 import type { CommandContext } from './terminal.ts';
 
@@ -19,10 +22,11 @@ export function addCheck(program: Command, { terminal }: CommandContext): void {
 		)
 		.action(async ({ config: file }: { config: string }) => {
 			const config = loadConfigFile(file);
-			await readGeoSource(config);
+			const [tls] = await together(readTlsFiles(config), readGeoSource(config));
 			const nofile = nofileLimit();
 			const fault = capFault(config.limits.maxConnections, nofile, config.engine === 'node' ? 0 : pipeBudget(nofile));
 			if (fault !== null) terminal.err(`warning: ${fault}`);
+			for (const remark of remarkTexts(config, tls, Date.now())) terminal.err(`warning: ${remark}`);
 			terminal.out(`ok: ${summarize(config)}`);
 		});
 }

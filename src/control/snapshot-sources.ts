@@ -2,13 +2,15 @@ import type { Snapshot } from '../core/snapshot.ts';
 import type { AddressPlan } from './addresses.ts';
 import { compileSnapshot, hostNames, type SlotSource } from './config/compile.ts';
 import type { Config } from './config/schema.ts';
+import { together } from './config/together.ts';
 import { defaultMaxConnections, nofileLimit } from './descriptors.ts';
 import { countriesOf } from './geo/continents.ts';
 import { GeoKeeper } from './geo/keeper.ts';
 import { databaseOf, type GeoSource } from './geo/source.ts';
 import type { Log } from './log.ts';
 import { everyInterval, type Lookup, Resolver } from './resolve.ts';
-import { readTlsFiles, type TlsFiles } from './tls/files.ts';
+import type { TlsFiles } from './tls/files.ts';
+import { TlsKeeper } from './tls/keeper.ts';
 import { tlsSource } from './tls/source.ts';
 import { TicketKeys } from './tls/tickets.ts';
 
@@ -39,7 +41,8 @@ export class SnapshotSources {
 	private readonly resolver: Resolver;
 	private readonly geo: GeoKeeper;
 	private readonly tickets: TicketKeys;
-	private tls: TlsFiles = new Map();
+	private readonly tls: TlsKeeper;
+	private tlsRenewalQueued = false;
 	private readonly pipes: number;
 
 	constructor({ log, lookup, namesChanged, renewed, pipes }: SourcesOptions) {
@@ -60,12 +63,29 @@ export class SnapshotSources {
 			changed: (next) =>
 				renewed((config) => (config.geo.database === next.path ? { ...this.current, geo: next } : null)),
 		});
-		this.tickets = new TicketKeys({ every: everyInterval, rotated: () => renewed(() => this.current) });
+		this.tls = new TlsKeeper({ log, every: everyInterval, nowMs: Date.now, changed: () => this.renewTls(renewed) });
+		this.tickets = new TicketKeys({
+			every: everyInterval,
+			rotated: (listener) => {
+				log.debug('ticket key rotated', { listener });
+				this.renewTls(renewed);
+			},
+		});
+	}
+
+	/** Several changes at once are one snapshot. */
+	private renewTls(renewed: SourcesOptions['renewed']): void {
+		if (this.tlsRenewalQueued) return;
+		this.tlsRenewalQueued = true;
+		renewed(() => {
+			this.tlsRenewalQueued = false;
+			return { ...this.current, tls: this.tls.renewed ?? this.tls.current };
+		});
 	}
 
 	/** What is in force. */
 	private get current(): Prepared {
-		return { geo: this.geo.current, tls: this.tls };
+		return { geo: this.geo.current, tls: this.tls.current };
 	}
 
 	/**
@@ -73,8 +93,7 @@ export class SnapshotSources {
 	 * @throws SluiceError when a file cannot be used.
 	 */
 	async prepare(config: Config, lookupsMs: number): Promise<Prepared> {
-		const tls = await readTlsFiles(config);
-		const geo = await this.geo.prepare(config);
+		const [tls, geo] = await together(this.tls.prepare(config), this.geo.prepare(config));
 		await this.resolver.prepare(hostNames(config), lookupsMs);
 		return { geo, tls };
 	}
@@ -99,7 +118,7 @@ export class SnapshotSources {
 	/** That snapshot is in force: its names and its files are watched from now on, and no others. */
 	adopt(config: Config, { geo, tls }: Prepared, snapshot: number): void {
 		this.geo.adopt(geo, snapshot);
-		this.tls = tls;
+		this.tls.adopt(config, tls, snapshot);
 		this.tickets.adopt(config);
 		this.resolver.watch(hostNames(config));
 	}
@@ -112,6 +131,7 @@ export class SnapshotSources {
 	stop(): void {
 		this.resolver.stop();
 		this.geo.stop();
+		this.tls.stop();
 		this.tickets.stop();
 	}
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { domainToASCII } from 'node:url';
 import { hostFault } from './address.ts';
 import { textForm } from './fields.ts';
@@ -93,3 +94,23 @@ export const protocol = () =>
 				? parsed(text)
 				: wrong(`${quote(text)} is not the name of a protocol: up to 255 letters and signs of ASCII, no spaces`),
 	});
+
+/** Cipher suites in OpenSSL's form; at least one of them is known to the OpenSSL within this runtime. */
+export const ciphers = () =>
+	textForm<string>({
+		unit: 'list of OpenSSL',
+		expected: 'cipher suites such as ECDHE+AESGCM',
+		parse: (text) =>
+			text !== '' && hasCiphers(text)
+				? parsed(text)
+				: wrong(`${quote(text)}: OpenSSL finds no cipher suite in it (see ciphers(1))`),
+	});
+
+function hasCiphers(ciphers: string): boolean {
+	try {
+		createSecureContext({ ciphers });
+		return true;
+	} catch {
+		return false;
+	}
+}

@@ -9,6 +9,7 @@ import { rememberPlaces } from './places.ts';
 import { checkReferences } from './references.ts';
 import { type Config, configSchema } from './schema.ts';
 import { absoluteListenerTls, absolutePoolTls } from './tls-files.ts';
+import { byPlace } from './together.ts';
 import { type Finding, sizeFault, YamlText } from './yaml-document.ts';
 
 /** A configuration is read whole; beyond this it is not one. */
@@ -114,9 +115,7 @@ function parseYaml(text: string, file: string): YamlText {
 
 /** By place; one that repeats the one before it (a parser that stumbles on) is dropped. */
 const inOrder = (problems: readonly ConfigProblem[]): ConfigProblem[] =>
-	problems
-		.toSorted((a, b) => a.line - b.line || a.column - b.column)
-		.filter((problem, i, all) => i === 0 || !isDeepStrictEqual(problem, all[i - 1]));
+	byPlace(problems).filter((problem, i, all) => i === 0 || !isDeepStrictEqual(problem, all[i - 1]));
 
 function readText(path: string): string {
 	const bytes = readCapped(path);

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { PROXY_TLVS, START_TLS } from '../../core/snapshot.ts';
 import { about, duration, network, section } from './fields.ts';
-import { clientName, fingerprint, path, protocol, serverName, serverNamePattern } from './fields-tls.ts';
+import { ciphers, clientName, fingerprint, path, protocol, serverName, serverNamePattern } from './fields-tls.ts';
 
 /** Every worker keeps a TLS context for each. */
 const MAX_CERTIFICATES = 1_000;
@@ -136,9 +136,7 @@ export const listenerTls = section({
 			),
 		),
 	minVersion: minVersion().meta(about('The oldest version that is spoken, `TLSv1.2` or `TLSv1.3`.', 'TLSv1.3')),
-	ciphers: z
-		.string()
-		.min(1)
+	ciphers: ciphers()
 		.optional()
 		.meta(
 			about(

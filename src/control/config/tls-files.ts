@@ -15,7 +15,10 @@ export type TlsUse = {
 	/** Such as `listeners[0].tls.certificates[1]`, as segments; of authorities, the key itself. */
 	readonly path: Path;
 	readonly owner: { readonly kind: 'listener' | 'pool'; readonly name: string };
-} & ({ readonly type: 'pair'; readonly files: PairFiles } | { readonly type: 'authorities'; readonly file: string });
+} & (
+	| { readonly type: 'pair'; readonly files: PairFiles; readonly isDefault: boolean }
+	| { readonly type: 'authorities'; readonly file: string }
+);
 
 type ListenerTls = NonNullable<ListenerConfig['tls']>;
 type PoolTls = NonNullable<PoolConfig['tls']>;
@@ -37,7 +40,8 @@ export function tlsUses(config: Config): TlsUse[] {
 
 function listenerUses({ certificates = [], clientAuth }: ListenerTls, owner: TlsUse['owner'], at: Path): TlsUse[] {
 	const uses = certificates.map((pair, j): TlsUse => {
-		return { type: 'pair', path: [...at, 'certificates', j], owner, files: pairFiles(pair) };
+		const path = [...at, 'certificates', j];
+		return { type: 'pair', path, owner, files: pairFiles(pair), isDefault: pair.default };
 	});
 	if (clientAuth === undefined) return uses;
 	return [...uses, { type: 'authorities', path: [...at, 'clientAuth', 'ca'], owner, file: clientAuth.ca }];
@@ -46,7 +50,8 @@ function listenerUses({ certificates = [], clientAuth }: ListenerTls, owner: Tls
 function poolUses({ ca, clientCertificate: pair }: PoolTls, owner: TlsUse['owner'], at: Path): TlsUse[] {
 	const uses: TlsUse[] = ca === undefined ? [] : [{ type: 'authorities', path: [...at, 'ca'], owner, file: ca }];
 	if (pair === undefined) return uses;
-	return [...uses, { type: 'pair', path: [...at, 'clientCertificate'], owner, files: pairFiles(pair) }];
+	const path = [...at, 'clientCertificate'];
+	return [...uses, { type: 'pair', path, owner, files: pairFiles(pair), isDefault: false }];
 }
 
 /** The keys that something can be said of once the files are read. */
@@ -54,7 +59,6 @@ export const tlsFileKeys = (config: Config): Path[] => [
 	...tlsUses(config).flatMap(({ type, path }) =>
 		type === 'authorities' ? [path] : ['cert', 'key', 'ocsp', 'default'].map((key) => [...path, key]),
 	),
-	...config.listeners.map((_, i) => ['listeners', i, 'tls', 'ciphers']),
 ];
 
 /** The same with paths that are relative to this folder. */

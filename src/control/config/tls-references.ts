@@ -7,9 +7,10 @@ type Path = readonly PropertyKey[];
 const TERMINATE_KEYS = ['certificates', 'minVersion', 'ciphers', 'alpn', 'tickets', 'clientAuth'] as const;
 
 /** Faults between the keys of TLS and the PROXY protocol, over listeners and the pools that they route to. */
-export function checkTls(listeners: readonly Written[], pools: readonly Written[]): Finding[] {
+export function checkTls(limits: Written, listeners: readonly Written[], pools: readonly Written[]): Finding[] {
 	const byName = new Map(pools.map((pool) => [pool.name, pool]));
 	return [
+		...checkWaitingForAll(limits, listeners, byName),
 		...listeners.flatMap((listener, i) => [
 			...checkMode(listener, ['listeners', i]),
 			...checkHelloMatches(listener, ['listeners', i]),
@@ -73,23 +74,36 @@ function checkDoubleTls(listener: Written, at: Path, pools: ReadonlyMap<unknown,
 
 /** Node's runtime accepts by itself: nothing can wait in the kernel's queue. */
 function checkWaiting(listener: Written, at: Path, pools: ReadonlyMap<unknown, Written>): Finding[] {
-	if (listener.overflow !== 'wait') return [];
+	const why = listener.overflow === 'wait' ? whyOnNode(listener, pools) : null;
+	if (why === null) return [];
+	return [{ path: [...at, 'overflow'], message: `wait needs the epoll engine; here the node engine serves: ${why}` }];
+}
+
+/** The cap and the rates of the process are those of every listener. */
+function checkWaitingForAll(
+	limits: Written,
+	listeners: readonly Written[],
+	pools: ReadonlyMap<unknown, Written>,
+): Finding[] {
+	if (limits.overflow !== 'wait') return [];
+	const onNode = listeners.find((listener) => whyOnNode(listener, pools) !== null);
+	if (onNode === undefined) return [];
+	const where = `the node engine serves listener ${onNode.name}: ${whyOnNode(onNode, pools)}`;
+	return [{ path: ['limits', 'overflow'], message: `wait needs the epoll engine; ${where}` }];
+}
+
+/** What the node engine alone can do for this listener, or null. */
+function whyOnNode(listener: Written, pools: ReadonlyMap<unknown, Written>): string | null {
+	if (modeOf(listener) === 'terminate') return 'it terminates TLS';
 	const toTls = routesOf(listener)
 		.flatMap(({ to }) => list(to))
 		.find((name) => pools.get(name)?.tls !== undefined);
-	const why =
-		modeOf(listener) === 'terminate'
-			? 'terminates TLS'
-			: toTls === undefined
-				? null
-				: `routes to pool ${toTls}, which has tls`;
-	if (why === null) return [];
-	const message = `wait needs the epoll engine; this listener ${why}, which the node engine does`;
-	return [{ path: [...at, 'overflow'], message }];
+	return toTls === undefined ? null : `it routes to pool ${toTls}, which has tls`;
 }
 
 function checkTlvs(pool: Written, at: Path): Finding[] {
-	if (list(pool.proxyTlvs).length === 0 || pool.proxyProtocol === 'v2') return [];
+	const { proxyTlvs, proxyProtocol = 'none' } = pool;
+	if (list(proxyTlvs).length === 0 || (proxyProtocol !== 'none' && proxyProtocol !== 'v1')) return [];
 	return [{ path: [...at, 'proxyTlvs'], message: 'is only for proxyProtocol: v2', onKey: true }];
 }
 

@@ -6,18 +6,15 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** The certificates of a PEM text, as read and as text; what else is in it (keys, remarks) is left out. */
 export interface Chain {
-	/** At least one. */
 	readonly certificates: readonly X509Certificate[];
+	/** The first of them. */
+	readonly leaf: X509Certificate;
 	readonly pem: string;
 }
 
 /** @throws TlsFault when there is none, or one that cannot be read. */
 export function parseChain(text: string, at: 'cert' | 'ca'): Chain {
 	const blocks = text.match(CERTIFICATE) ?? [];
-	if (blocks.length === 0) {
-		const hint = text.includes('PRIVATE KEY-----') ? ', but a private key' : '';
-		throw new TlsFault(at, `it holds no certificate in PEM form${hint}`);
-	}
 	const certificates = blocks.map((block, i) => {
 		try {
 			return new X509Certificate(block);
@@ -25,14 +22,33 @@ export function parseChain(text: string, at: 'cert' | 'ca'): Chain {
 			throw new TlsFault(at, `certificate ${i + 1} in it is broken`);
 		}
 	});
-	return { certificates, pem: `${blocks.join('\n')}\n` };
+	const [leaf] = certificates;
+	if (leaf !== undefined) return { certificates, leaf, pem: `${blocks.join('\n')}\n` };
+	const hint = text.includes('PRIVATE KEY-----') ? ', but a private key' : '';
+	throw new TlsFault(at, `it holds no certificate in PEM form${hint}`);
 }
 
-/** When the first of them ends, in milliseconds since 1970. */
-export const earliestEndMs = (certificates: readonly X509Certificate[]): number =>
-	Math.min(...certificates.map(({ validToDate }) => validToDate.getTime()));
+/** From when until when, in milliseconds since 1970. */
+export interface Validity {
+	readonly notBeforeMs: number;
+	readonly notAfterMs: number;
+}
 
-/** An order that some clients stumble over; empty: none. */
+export const validityOf = ({ validFromDate, validToDate }: X509Certificate): Validity => ({
+	notBeforeMs: validFromDate.getTime(),
+	notAfterMs: validToDate.getTime(),
+});
+
+/** As long as any of them is valid. */
+export function longestValidity(certificates: readonly X509Certificate[]): Validity {
+	const each = certificates.map(validityOf);
+	return {
+		notBeforeMs: Math.min(...each.map(({ notBeforeMs }) => notBeforeMs)),
+		notAfterMs: Math.max(...each.map(({ notAfterMs }) => notAfterMs)),
+	};
+}
+
+/** An order that some clients stumble over; null: a good one. */
 export function chainFlaw(certificates: readonly X509Certificate[]): string | null {
 	const at = certificates.findIndex((certificate, i) => {
 		const next = certificates[i + 1];
@@ -43,13 +59,14 @@ export function chainFlaw(certificates: readonly X509Certificate[]): string | nu
 
 /**
  * The DNS names that a certificate is good for, in lower case: those of its subjectAltName; its common name alone
- * when it has no subjectAltName (RFC 6125 section 6.4.4). Names that no client can ask for are left out.
+ * when it has no subjectAltName (RFC 6125 section 6.4.4). Names that no client can ask for are left out, among them
+ * those that Node puts in quotes because they hold a comma or the like.
  */
 export function dnsNames({ subjectAltName, subject }: X509Certificate): string[] {
 	const written =
 		subjectAltName === undefined
 			? [...subject.matchAll(/^CN=(.*)$/gm)].map(([, name]) => name ?? '')
-			: [...subjectAltName.matchAll(ALTERNATIVE)].flatMap(([, name]) => name ?? []);
+			: subjectAltName.split(', ').flatMap((name) => (name.startsWith('DNS:') ? [name.slice(4)] : []));
 	const wanted = written.flatMap((name) => {
 		const wildcard = name.startsWith('*.');
 		const result = parseServerName(wildcard ? name.slice(2) : name);
@@ -57,6 +74,3 @@ export function dnsNames({ subjectAltName, subject }: X509Certificate): string[]
 	});
 	return [...new Set(wanted)];
 }
-
-/** Node puts a value in quotes when it could be taken for something else: such a one is not a name of a host. */
-const ALTERNATIVE = /(?:^|, )(?:DNS:([^",]*)|[^":,]+:(?:"(?:[^"\\]|\\.)*"|[^",]*)|DNS:"(?:[^"\\]|\\.)*")(?=, |$)/g;

@@ -1,38 +1,59 @@
-import { createSecureContext } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, type ConfigProblem } from '../../core/errors.ts';
 import { fileKeyProblem } from '../config/places.ts';
 import type { Config } from '../config/schema.ts';
 import { type TlsUse, tlsUses } from '../config/tls-files.ts';
-import { FileFault, readRegularFile } from '../regular-file.ts';
-import { earliestEndMs, parseChain } from './certificates.ts';
+import { byPlace } from '../config/together.ts';
+import { FileFault, readRegularFile, stampOf } from '../regular-file.ts';
+import { longestValidity, parseChain, type Validity } from './certificates.ts';
 import { TlsFault } from './fault.ts';
 import { type CheckedPair, checkPair } from './key-pair.ts';
 
 /** Chains, bundles of authorities and OCSP responses are far from it. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** What the files of one use hold, read and found good. */
+/** Files that are read together. */
+export type UseFiles =
+	| Pick<Extract<TlsUse, { type: 'pair' }>, 'type' | 'files'>
+	| Pick<Extract<TlsUse, { type: 'authorities' }>, 'type' | 'file'>;
+
+/** What such files hold, read and found good. `stamp`: which state of them, see `stampOfUse`. */
 export type Reading = { readonly stamp: string } & (
 	| ({ readonly type: 'pair' } & CheckedPair)
-	| { readonly type: 'authorities'; readonly pem: string; readonly notAfterMs: number }
+	| { readonly type: 'authorities'; readonly pem: string; readonly validity: Validity }
 );
 
 /** What all certificate files of a configuration hold, by `useKey`. */
 export type TlsFiles = ReadonlyMap<string, Reading>;
 
 /** The same for all places that name the same files. */
-export const useKey = (use: UseFiles): string => JSON.stringify(use.type === 'pair' ? filesOf(use) : use.file);
+export const useKey = (use: UseFiles): string => JSON.stringify([use.type, ...pathsOf(use)]);
 
-type UseFiles =
-	| Pick<Extract<TlsUse, { type: 'pair' }>, 'type' | 'files'>
-	| Pick<Extract<TlsUse, { type: 'authorities' }>, 'type' | 'file'>;
-
-/** The files of a use: certificate, key and OCSP response, or authorities. */
-export function filesOf(use: UseFiles): readonly string[] {
+/** Certificate, key and OCSP response, or authorities. */
+function pathsOf(use: UseFiles): readonly string[] {
 	if (use.type === 'authorities') return [use.file];
 	const { cert, key, ocsp } = use.files;
 	return ocsp === null ? [cert, key] : [cert, key, ocsp];
 }
+
+/** What a log line calls the files by. */
+export const mainFile = (use: UseFiles): string => (use.type === 'pair' ? use.files.cert : use.file);
+
+/** Where a fault is. */
+export function faultyFile(use: UseFiles, { at }: TlsFault): string {
+	if (use.type === 'authorities' || at === 'ca') return mainFile(use);
+	return use.files[at] ?? use.files.cert;
+}
+
+/** Changes when any of the files does. Never rejects. */
+export const stampOfUse = async (use: UseFiles): Promise<string> =>
+	joined(await Promise.all(pathsOf(use).map(stampOf)));
+
+const joined = (stamps: readonly string[]): string => stamps.join('\n');
+
+/** Whether the same would be served by both. */
+export const sameContents = ({ stamp: _a, ...a }: Reading, { stamp: _b, ...b }: Reading): boolean =>
+	isDeepStrictEqual(a, b);
 
 /**
  * Reads and checks every certificate file that a configuration names, each once.
@@ -52,29 +73,25 @@ export async function readTlsFiles(config: Config): Promise<TlsFiles> {
 		}
 	}
 	problems.push(...defaultProblems(config, files));
-	if (problems.length > 0) throw new ConfigError(problems);
+	if (problems.length > 0) throw new ConfigError(byPlace(problems));
 	return files;
 }
 
 /** @throws TlsFault */
-export async function readUse(use: TlsUse): Promise<Reading> {
+export async function readUse(use: UseFiles): Promise<Reading> {
 	if (use.type === 'authorities') return readAuthorities(use.file);
 	const cert = await read(use.files.cert, 'cert');
 	const key = await read(use.files.key, 'key');
 	const ocsp = use.files.ocsp === null ? null : await read(use.files.ocsp, 'ocsp');
+	const checked = checkPair(text(cert), text(key), ocsp?.bytes ?? null);
 	const parts = ocsp === null ? [cert, key] : [cert, key, ocsp];
-	return {
-		type: 'pair',
-		...checkPair(text(cert), text(key), ocsp?.bytes ?? null),
-		stamp: parts.map(({ stamp }) => stamp).join('\n'),
-	};
+	return { type: 'pair', ...checked, stamp: joined(parts.map(({ stamp }) => stamp)) };
 }
 
 async function readAuthorities(file: string): Promise<Reading> {
 	const contents = await read(file, 'ca');
 	const { pem, certificates } = parseChain(text(contents), 'ca');
-	createSecureContext({ ca: pem });
-	return { type: 'authorities', stamp: contents.stamp, pem, notAfterMs: earliestEndMs(certificates) };
+	return { type: 'authorities', stamp: contents.stamp, pem, validity: longestValidity(certificates) };
 }
 
 interface Contents {
@@ -86,38 +103,30 @@ async function read(file: string, at: TlsFault['at']): Promise<Contents> {
 	try {
 		return await readRegularFile(file, MAX_BYTES, (bytes) => new ArrayBuffer(bytes));
 	} catch (error) {
-		if (error instanceof FileFault) throw new TlsFault(at, error.message);
+		if (error instanceof FileFault) throw new TlsFault(at, error.message, true);
 		throw error;
 	}
 }
 
 const text = ({ bytes }: Contents): string => Buffer.from(bytes).toString('latin1');
 
-function problemOf(config: Config, use: TlsUse, { at, message }: TlsFault): ConfigProblem {
-	if (use.type === 'authorities') return fileKeyProblem(config, use.path, `cannot use ${use.file}: ${message}`);
-	const file = at === 'ca' ? null : use.files[at];
-	return fileKeyProblem(config, [...use.path, at], `cannot use ${file}: ${message}`);
+function problemOf(config: Config, use: TlsUse, fault: TlsFault): ConfigProblem {
+	const path = use.type === 'pair' ? [...use.path, fault.at] : use.path;
+	return fileKeyProblem(config, path, `cannot use ${faultyFile(use, fault)}: ${fault.message}`);
 }
 
 /** OpenSSL can choose between defaults by their kinds of keys alone. */
 function defaultProblems(config: Config, files: TlsFiles): ConfigProblem[] {
 	const seen = new Set<string>();
-	const defaults = tlsUses(config).filter((use) => isDefault(config, use));
-	return defaults.flatMap((use) => {
+	return tlsUses(config).flatMap((use) => {
 		const reading = files.get(useKey(use));
-		if (reading?.type !== 'pair') return [];
+		if (use.type !== 'pair' || !use.isDefault || reading?.type !== 'pair') return [];
 		const kind = `${use.owner.name} ${reading.keyType}`;
 		if (!seen.has(kind)) {
 			seen.add(kind);
 			return [];
 		}
-		const message = `listener ${use.owner.name} has another default with a key of type ${reading.keyType}`;
+		const message = `there is another default with a key of type ${reading.keyType}: one for each type may be`;
 		return [fileKeyProblem(config, [...use.path, 'default'], message)];
 	});
-}
-
-function isDefault(config: Config, { type, path }: TlsUse): boolean {
-	const [section, i, , , j] = path;
-	if (type !== 'pair' || section !== 'listeners') return false;
-	return config.listeners[Number(i)]?.tls?.certificates?.[Number(j)]?.default === true;
 }

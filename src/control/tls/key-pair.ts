@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { errorText } from '../../core/errors.ts';
 import type { KeyPair } from '../config/compile-tls.ts';
-import { type Chain, chainFlaw, dnsNames, earliestEndMs, parseChain } from './certificates.ts';
+import { type Chain, chainFlaw, dnsNames, parseChain, type Validity, validityOf } from './certificates.ts';
 import { TlsFault } from './fault.ts';
 
 /** A certificate with its key, found to belong together, and what is told of it. */
@@ -10,7 +10,7 @@ export interface CheckedPair {
 	readonly pair: KeyPair;
 	/** Such as `rsa` or `ec`: OpenSSL keeps one certificate of each side by side. */
 	readonly keyType: string;
-	readonly notAfterMs: number;
+	readonly validity: Validity;
 	/** What clients may stumble over; null: nothing. */
 	readonly flaw: string | null;
 }
@@ -30,18 +30,17 @@ export function checkPair(certText: string, keyText: string, ocsp: Uint8Array | 
 	const key = parseKey(keyText);
 	checkTogether(chain, key);
 	if (ocsp !== null && ocsp[0] !== SEQUENCE) throw new TlsFault('ocsp', 'it is not an OCSP response in DER form');
-	const [leaf] = chain.certificates;
 	const pair: KeyPair = {
 		certificate: chain.pem,
 		key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
 		ocsp,
-		names: leaf === undefined ? [] : dnsNames(leaf),
+		names: dnsNames(chain.leaf),
 	};
 	tryOut(pair);
 	return {
 		pair,
 		keyType: key.asymmetricKeyType ?? '',
-		notAfterMs: earliestEndMs(chain.certificates),
+		validity: validityOf(chain.leaf),
 		flaw: chainFlaw(chain.certificates),
 	};
 }

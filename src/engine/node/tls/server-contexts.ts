@@ -75,10 +75,18 @@ const optionsOf = (tls: TerminateTls, set: CertificateSet): TlsOptions => ({
 	// A client without a certificate is told so by an alert.
 	rejectUnauthorized: tls.clientAuth?.mode === 'require',
 	ticketKeys: Buffer.from(tls.ticketKey),
-	// No session is resumed under other terms than those it began with.
-	sessionIdContext: createHash('sha256').update(tls.identity).digest('base64').slice(0, SESSION_CONTEXT_LENGTH),
+	sessionIdContext: termsOf(tls),
 	handshakeTimeout: NO_HANDSHAKE_TIMEOUT,
 });
+
+/**
+ * What a session is taken up again under, and nothing else: the key, which is a listener's own, and what was demanded
+ * of the client and of the cipher. A renewed certificate does not end it.
+ */
+function termsOf({ ticketKey, clientAuth, minVersion, ciphers }: TerminateTls): string {
+	const demands = JSON.stringify([clientAuth, minVersion, ciphers]);
+	return createHash('sha256').update(ticketKey).update(demands).digest('base64').slice(0, SESSION_CONTEXT_LENGTH);
+}
 
 /**
  * Node asks for the response before OpenSSL has chosen between an RSA and an ECDSA certificate, and a wrong response

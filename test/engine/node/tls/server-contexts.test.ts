@@ -124,16 +124,26 @@ t.test('a session is taken up again by any worker, and after a reload that leave
 	}
 });
 
-t.test('a session is not taken up under other terms, or with another key', async (t) => {
-	const terms = terminateTls([certificateOf(ecdsa)]);
-	for (const maxVersion of VERSIONS) {
-		const { session } = await visit(t, new TlsStore(), terms, { maxVersion });
-		const again = { maxVersion, ...(session === null ? {} : { session }) };
-		const renewed = { ...terms, identity: 'renewed', ticketKey: Buffer.alloc(48, 8) };
-		for (const other of [{ ...terms, identity: 'of another listener' }, renewed])
-			t.match((await visit(t, new TlsStore(), other, again)).tls, { resumed: false, certificate: null });
-	}
-});
+t.test(
+	'a session is not taken up under other terms, or with another key; a renewed certificate is no matter',
+	async (t) => {
+		const terms = terminateTls([certificateOf(ecdsa)]);
+		const table: [Partial<TerminateTls>, boolean][] = [
+			[{ certificates: [certificateOf(rsa, { isDefault: true })], alpn: ['mqtt'] }, true],
+			[{ clientAuth: { ...auth, mode: 'request' } }, false],
+			[{ ciphers: 'ECDHE+AESGCM' }, false],
+			[{ ticketKey: Buffer.alloc(48, 8) }, false],
+		];
+		for (const maxVersion of VERSIONS) {
+			const { session } = await visit(t, new TlsStore(), terms, { maxVersion });
+			const again = { maxVersion, ...(session === null ? {} : { session }) };
+			for (const [other, resumed] of table) {
+				const changed = { ...terms, ...other, identity: 'changed' };
+				t.equal((await visit(t, new TlsStore(), changed, again)).tls.resumed, resumed, Object.keys(other).join());
+			}
+		}
+	},
+);
 
 t.test("a session that is taken up keeps its client's certificate", async (t) => {
 	const terms = terminateTls([certificateOf(ecdsa)], { clientAuth: auth });
