@@ -5,6 +5,7 @@ import { monotonicClock } from './clock.ts';
 import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
 import type { Config } from './control/config/schema.ts';
+import { EngineNotes } from './control/engine-notes.ts';
 import { Fleet } from './control/fleet.ts';
 import { HealthKeeper } from './control/health-keeper.ts';
 import { type Log, tellRefused } from './control/log.ts';
@@ -17,7 +18,7 @@ import { type Prepared, type Renewal, SnapshotSources } from './control/snapshot
 import { Turns } from './control/turns.ts';
 import { countWorkers } from './control/worker-count.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
-import type { Clock, NativeHost } from './core/ports.ts';
+import type { Clock, EngineName, NativeHost } from './core/ports.ts';
 import { NS_PER_MS } from './core/units.ts';
 import { openNativeHost, refuseWaiting, warnOfCap } from './native.ts';
 import { seededRng } from './rng.ts';
@@ -53,8 +54,9 @@ export class App {
 	private readonly options: AppOptions;
 	private readonly log: Log;
 	private readonly clock: Clock;
+	/** Of each engine. */
 	private readonly workerCount: number;
-	/** Null: the engine is `node`. */
+	/** Null: the only engine is `node`. */
 	private readonly native: NativeHost | null;
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
@@ -62,6 +64,7 @@ export class App {
 	private readonly probes = new TcpProbes();
 	private readonly health: HealthKeeper;
 	private readonly book = new AddressBook();
+	private readonly engines: EngineNotes;
 	private config: Config;
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
 	private readonly patience = new Patience();
@@ -96,6 +99,7 @@ export class App {
 		this.clock = monotonicClock();
 		this.workerCount = workerCount;
 		this.native = openNativeHost(config.engine, workerCount, this.log);
+		this.engines = new EngineNotes(this.log, this.engine);
 		if (this.native === null) refuseWaiting(config);
 		this.fleet = new Fleet({
 			url: WORKER_URL,
@@ -110,7 +114,7 @@ export class App {
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
 		this.pump = new RecordPump(
-			this.fleet.rings.map((ring) => new RingReader(ring)),
+			this.fleet.shared.memory.rings.map((ring) => new RingReader(ring)),
 			this.log,
 		);
 		this.sources = new SnapshotSources({
@@ -121,7 +125,7 @@ export class App {
 			pipes: this.native?.pipes ?? 0,
 		});
 		this.health = new HealthKeeper({
-			board: this.fleet.scoreboard,
+			board: this.fleet.shared.scoreboard,
 			log: this.log,
 			clock: this.clock,
 			schedule: { probe: this.probes.probe, after: afterTimeout, rng: seededRng(randomInt(2 ** 32)) },
@@ -134,8 +138,8 @@ export class App {
 		return this.book.listening;
 	}
 
-	/** What moves the bytes. */
-	get engine(): 'epoll' | 'node' {
+	/** What moves the bytes, but for listeners that only the node engine can serve. */
+	get engine(): EngineName {
 		return this.native === null ? 'node' : 'epoll';
 	}
 
@@ -151,7 +155,8 @@ export class App {
 
 	/** Whether the scoreboard holds nothing, and what does not add up on it; for tests. */
 	get held(): { readonly zero: boolean; readonly faults: readonly string[] } {
-		return { zero: this.fleet.repairs.isZero(), faults: this.fleet.repairs.audit() };
+		const { repairs } = this.fleet.shared;
+		return { zero: repairs.isZero(), faults: repairs.audit() };
 	}
 
 	private async open(): Promise<void> {
@@ -265,10 +270,14 @@ export class App {
 	}
 
 	private tellListening(plan: AddressPlan, failures: readonly string[]): void {
+		const listeners = this.fleet.snapshot?.listeners ?? [];
+		this.engines.tell(listeners);
+		const engines = new Map(listeners.map((listener) => [listener.name, this.fleet.engineOf(listener)]));
 		for (const { listener, address } of this.book.adopt(plan, failures)) {
 			const workers = address.startsWith('unix:') ? 1 : this.workerCount;
-			this.log.info('listening', { listener, address, workers });
-			if (workers < this.workerCount) this.log.info('a unix socket is served by worker 0 alone', { listener, address });
+			this.log.info('listening', { listener, address, workers, engine: engines.get(listener) ?? this.engine });
+			if (workers < this.workerCount)
+				this.log.info('a unix socket is served by one worker alone', { listener, address });
 		}
 	}
 

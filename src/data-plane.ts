@@ -56,6 +56,8 @@ export class DataPlane {
 	private readonly shell: PlaneShell;
 	private readonly engine: Engine<Session>;
 	private readonly host: SessionHost;
+	/** Workers of all engines. */
+	private workers: number;
 	private context: SessionContext | null = null;
 	/** Snapshots not yet reported `released`, the newest among them. */
 	private readonly live = new Set<number>();
@@ -70,6 +72,7 @@ export class DataPlane {
 	constructor(start: WorkerStart, shell: PlaneShell) {
 		this.start = start;
 		this.shell = shell;
+		this.workers = start.workers;
 		this.board = new WorkerBoard(start.memory, start.worker);
 		const wakes = new Int32Array(start.memory.wakes);
 		this.queues = new WorkerQueues(this.board, (worker) => {
@@ -86,10 +89,9 @@ export class DataPlane {
 			openDesk: () => new Holdings(this.board, this.queues),
 		};
 		this.engine = shell.makeEngine({
-			worker: start.worker,
-			workers: start.workers,
+			worker: start.place,
 			clock: this.clock,
-			stragglers: Math.max(LEAST_STRAGGLERS, Math.floor(STRAGGLERS / start.workers)),
+			stragglers: () => Math.max(LEAST_STRAGGLERS, Math.floor(STRAGGLERS / this.workers)),
 			createSession: (facts, meter) => new Session(this.lent(), facts, meter, this.clock.nowNs()),
 			mayAccept: (listener) => this.mayAccept(listener),
 			onSessionOver: () => {},
@@ -115,8 +117,10 @@ export class DataPlane {
 	receive(message: ToWorker): void {
 		switch (message.type) {
 			case 'snapshot':
+				this.workers = message.workers;
 				return this.swap(message.snapshot, message.memory);
 			case 'stop':
+				if (this.idle) return this.becomeIdle();
 				this.engine.stopAccepting();
 				return this.engine.broadcast({ type: 'drain', untilNs: message.untilNs, outcome: 'shutdown' });
 			case 'close-all':
@@ -142,7 +146,7 @@ export class DataPlane {
 			rng: this.rng,
 		});
 		const before = this.context?.world.snapshot ?? null;
-		this.host.held.follow(snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY);
+		this.host.held.follow(snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY, this.workers);
 		this.context = { world, host: this.host };
 		this.newest = snapshot.id;
 		this.live.add(snapshot.id);

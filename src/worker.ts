@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { ToWorker, WorkerStart } from './core/messages.ts';
 import type { NativeStart } from './core/ports.ts';
@@ -11,12 +12,18 @@ import { createNodeEngine } from './engine/node/engine.ts';
 import { WakeListener } from './engine/node/wake-listener.ts';
 import type { Session } from './session/session.ts';
 
+const ONE_SIGNAL = new Uint8Array(new BigUint64Array([1n]).buffer);
+
 /** Node's event loop runs the engine on `node:net`, and hears messages and wake-ups by itself. */
 function runOnNode(start: WorkerStart, port: MessagePort): void {
 	const plane = new DataPlane(start, {
 		makeEngine: createNodeEngine,
 		post: (message) => port.postMessage(message),
-		wake: () => {},
+		// Its own kind is woken by the wake word; a bell is an eventfd, which takes 8 bytes (eventfd(2)).
+		wake: (other) => {
+			const bell = start.bells[other];
+			if (bell !== undefined) writeSync(bell, ONE_SIGNAL);
+		},
 	});
 	new WakeListener(start.memory.wakes, start.worker, () => plane.lookAfterQueues());
 	port.on('message', (message: ToWorker) => plane.receive(message));
@@ -24,9 +31,9 @@ function runOnNode(start: WorkerStart, port: MessagePort): void {
 
 /** The epoll engine's loop never returns to Node's: its bell says when there is something to hear. */
 function runOnEpoll(start: WorkerStart, native: NativeStart, port: MessagePort): void {
-	const { worker } = start;
+	const { worker, bells } = start;
 	const libc = new Libc(notesOf(native));
-	const bell = native.bells[worker] ?? -ERRNO.EBADF;
+	const bell = bells[worker] ?? -ERRNO.EBADF;
 	let sockets: ReadonlyMap<string, number> = new Map();
 	const listening: EpollOptions<Session>['sockets'] = {
 		// The main thread has told what it could not open.
@@ -40,7 +47,10 @@ function runOnEpoll(start: WorkerStart, native: NativeStart, port: MessagePort):
 			return loop;
 		},
 		post: (message) => port.postMessage(message),
-		wake: (other) => void libc.signal(native.bells[other] ?? bell),
+		wake: (other) => {
+			const otherBell = bells[other];
+			if (otherBell !== undefined) libc.signal(otherBell);
+		},
 	});
 	const hear = (): void => {
 		libc.takeSignals(bell);

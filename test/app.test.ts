@@ -88,12 +88,12 @@ t.test('without SO_REUSEPORT there is one worker, and a log line that says so', 
 	t.equal(await new EchoClient(t, port()).greeting(), 'one');
 });
 
-t.test('a unix socket is served by worker 0 alone, and a log line says so', async (t) => {
+t.test('a unix socket is served by one worker alone, and a log line says so', async (t) => {
 	const backend = await echoBackend(t, 'one');
 	const path = `/tmp/sluice-${process.pid}.sock`;
 	const { heard } = await startApp(t, config(backend.address, {}, { bind: `unix:${path}` }));
 	t.match(await heard.event('listening'), { fields: { listener: 'game', address: `unix:${path}`, workers: 1 } });
-	await heard.event('a unix socket is served by worker 0 alone');
+	await heard.event('a unix socket is served by one worker alone');
 });
 
 t.test('reloads asked for at once are done one after the other, the last one stays', async (t) => {

@@ -93,6 +93,8 @@ t.test('1,000 addresses of known countries reach the right pool through explain'
 		live: justStarted(snapshot),
 		geo: makeGeoReader(snapshot.geo, openEmbeddedGeo()),
 		rng: seededRng(1),
+		sni: null,
+		alpn: [],
 		nowNs: 0,
 	});
 	t.strictSame(astray(explanation), []);

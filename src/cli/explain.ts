@@ -22,12 +22,15 @@ interface ExplainOptions {
 	readonly config: string;
 	readonly listener: string;
 	readonly ip: readonly IpAddress[];
+	readonly sni?: string;
+	readonly alpn?: readonly string[];
 	readonly json?: boolean;
 }
 
 const AFTER = `
 Example:
   sluice explain -c sluice.yaml --listener game --ip 198.51.100.7 --ip 2001:db8::1
+  sluice explain -c sluice.yaml --listener mqtt --ip 198.51.100.7 --sni a.eu.example.com --alpn mqtt
 
 The clients are taken in order, as if they came one after another to a balancer that has just started, and stayed.
 With several of them the spread over pools and backends is told, too. Exits with 0 also when a client would be refused.`;
@@ -39,6 +42,8 @@ export function addExplain(program: Command, { terminal }: CommandContext): void
 		.requiredOption('-c, --config <file>', 'the configuration file, YAML or JSON')
 		.requiredOption('--listener <name>', 'where the clients connect')
 		.requiredOption('--ip <address>', "a client's address; may be given several times", collectAddress)
+		.option('--sni <name>', 'the server name that they ask for, where TLS is read')
+		.option('--alpn <protocol>', 'a protocol that they offer; may be given several times', collectText)
 		.option('--json', 'print JSON')
 		.addHelpText('after', AFTER)
 		.action(async (options: ExplainOptions) => {
@@ -50,11 +55,18 @@ export function addExplain(program: Command, { terminal }: CommandContext): void
 				geo: makeGeoReader(snapshot.geo, new GeoDatabases().open(database)),
 				rng: seededRng(SEED),
 				nowNs: 0,
+				sni: options.sni === undefined ? null : serverName(options.sni),
+				alpn: options.alpn ?? [],
 			});
 			const lines = options.json === true ? [JSON.stringify(explanation, null, 2)] : explanationText(explanation);
 			for (const line of lines) terminal.out(line);
 		});
 }
+
+const collectText = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
+/** As a ClientHello's is compared: in lower case, without a trailing dot. */
+const serverName = (text: string): string => text.toLowerCase().replace(/\.$/, '');
 
 function listenerNamed(snapshot: Snapshot, name: string): ListenerSnapshot {
 	const listener = snapshot.listeners.find((candidate) => candidate.name === name);

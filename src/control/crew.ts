@@ -28,15 +28,16 @@ const YOUNG_SPACE = { maxYoungGenerationSizeMb: 6 };
 
 /**
  * The worker threads, by number. A worker that dies is replaced by one of the same number, later and
- * later when that happens often, until `givenUp`. Nobody is replaced after `hireNoMore`.
+ * later when that happens often, until `givenUp`. Nobody is replaced after `letGo` or `hireNoMore`.
  */
 export class Crew {
 	private readonly url: URL;
 	private readonly owner: CrewOwner;
 	private readonly threads = new Map<number, Worker>();
-	private readonly replacements = new Set<NodeJS.Timeout>();
+	/** Those to be replaced when they die. */
+	private readonly wanted = new Set<number>();
+	private readonly replacements = new Map<number, NodeJS.Timeout>();
 	private readonly deathsMs: number[] = [];
-	private state: 'hiring' | 'not hiring' = 'hiring';
 
 	constructor(url: URL, owner: CrewOwner) {
 		this.url = url;
@@ -48,12 +49,18 @@ export class Crew {
 		return [...this.threads.keys()];
 	}
 
+	/** Numbers of all workers there are to be: those that run, and those that are about to be replaced. */
+	get staff(): number[] {
+		return [...this.wanted];
+	}
+
 	/** The threads that run now; for tests that end one. */
 	get running(): readonly Worker[] {
 		return [...this.threads.values()];
 	}
 
 	spawn(worker: number): void {
+		this.wanted.add(worker);
 		let reason = 'left by itself';
 		const thread = new Worker(this.url, {
 			resourceLimits: YOUNG_SPACE,
@@ -84,11 +91,21 @@ export class Crew {
 		this.owner.sent(worker);
 	}
 
+	/** Ends a thread that nobody needs any more; resolves when it is gone. Its owner hears of no death. */
+	async letGo(worker: number): Promise<void> {
+		this.wanted.delete(worker);
+		this.cancelReplacement(worker);
+		const thread = this.threads.get(worker);
+		this.threads.delete(worker);
+		const ended = thread?.terminate();
+		this.owner.sent(worker);
+		await ended;
+	}
+
 	/** From now on who dies is not replaced. */
 	hireNoMore(): void {
-		this.state = 'not hiring';
-		for (const timer of this.replacements) clearTimeout(timer);
-		this.replacements.clear();
+		this.wanted.clear();
+		for (const worker of this.replacements.keys()) this.cancelReplacement(worker);
 	}
 
 	/** Ends every thread and replaces none. */
@@ -103,7 +120,7 @@ export class Crew {
 		if (this.threads.get(worker) !== thread) return;
 		this.threads.delete(worker);
 		void this.owner.died(worker, reason).then(() => {
-			if (this.state === 'hiring') this.replace(worker, reason);
+			if (this.wanted.has(worker)) this.replace(worker, reason);
 		});
 	}
 
@@ -116,10 +133,15 @@ export class Crew {
 			return;
 		}
 		const timer = setTimeout(() => {
-			this.replacements.delete(timer);
+			this.replacements.delete(worker);
 			this.spawn(worker);
 			this.owner.joined(worker);
 		}, delayMs);
-		this.replacements.add(timer);
+		this.replacements.set(worker, timer);
+	}
+
+	private cancelReplacement(worker: number): void {
+		clearTimeout(this.replacements.get(worker));
+		this.replacements.delete(worker);
 	}
 }

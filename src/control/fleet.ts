@@ -2,29 +2,27 @@ import { randomInt } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
 import { EXIT, SluiceError } from '../core/errors.ts';
 import type { FromWorker, WorkerStart } from '../core/messages.ts';
-import type { Clock, NativeHost } from '../core/ports.ts';
-import type { Snapshot } from '../core/snapshot.ts';
+import type { Clock, EngineName, NativeHost } from '../core/ports.ts';
+import type { ListenerSnapshot, Snapshot } from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
-import { SlotRegistry } from '../shared/registry.ts';
-import { Repair } from '../shared/repair.ts';
-import type { Scoreboard } from '../shared/scoreboard.ts';
-import { wakeWorker } from '../shared/wake.ts';
-import { BucketKeeper, SETTLE_MS } from './bucket-keeper.ts';
-import { Claims } from './claims.ts';
 import { Crew } from './crew.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { ListenRetry } from './listen-retry.ts';
 import { LiveSnapshots, roomInSight } from './live-snapshots.ts';
 import type { Log } from './log.ts';
 import { afterTimeout } from './probe-schedule.ts';
-import { KEEP_MS, QueueKeeper } from './queue-keeper.ts';
+import { everyInterval } from './resolve.ts';
 import { restartDelayMs } from './restarts.ts';
 import { RollCall } from './roll-call.ts';
+import { Rollout } from './rollout.ts';
+import { SharedState } from './shared-state.ts';
 import type { MakeSnapshot } from './snapshot-sources.ts';
+import { TeamBeside } from './team-beside.ts';
+import { type Team, Teams } from './teams.ts';
 
 export interface FleetOptions {
 	/** The worker's entry. */
 	readonly url: URL;
+	/** Of each engine. */
 	readonly workers: number;
 	readonly clock: Clock;
 	readonly log: Log;
@@ -36,14 +34,12 @@ export interface FleetOptions {
 	readonly onInForce?: () => void;
 	/** Nobody uses that snapshot any more. */
 	readonly onSnapshotGone?: (snapshot: number) => void;
-	/** The main thread's side of a native engine; null: workers run the engine on `node:net`. */
+	/** The main thread's side of a native engine; null: all workers run the engine on `node:net`. */
 	readonly native: NativeHost | null;
 	/** Replacing workers does not help any more. */
 	readonly onGivenUp: (reason: string) => void;
 }
 
-/** A ledger cannot be repaired while another worker stands between two of its writes; that takes moments. */
-const REPAIR_AGAIN_MS = 5;
 /** How long a worker may take to close what is open. */
 const CLOSE_GRACE_MS = 1_000;
 
@@ -52,49 +48,32 @@ const CLOSE_GRACE_MS = 1_000;
  * puts snapshots in force on all of them.
  */
 export class Fleet {
-	readonly repairs: Repair;
-	readonly scoreboard: Scoreboard;
+	readonly shared: SharedState;
 	private readonly options: FleetOptions;
-	private readonly registry: SlotRegistry;
-	private readonly queues: QueueKeeper;
-	private queueTimer: NodeJS.Timeout | null = null;
-	private readonly buckets: BucketKeeper;
-	private readonly settling: NodeJS.Timeout;
 	private readonly crew: Crew;
 	private readonly heartbeat: Heartbeat;
 	private readonly live: LiveSnapshots;
-	private readonly retry: ListenRetry;
+	private readonly teams: Teams;
+	private readonly beside: TeamBeside;
+	private readonly rollout: Rollout;
 	private readonly broken = Promise.withResolvers<never>();
 	private phase: 'starting' | 'working' | 'ending' = 'starting';
-	private snapshot: Snapshot | null = null;
-	private lastId = 0;
-	private applying = new RollCall([]);
 	private ending = new RollCall([]);
-	private failures: string[] = [];
+	private leaving = new RollCall([]);
 	/** Replacements that do not serve yet. */
 	private readonly returning = new Set<number>();
 
 	constructor(options: FleetOptions) {
 		this.options = options;
-		this.registry = new SlotRegistry({
-			workers: options.workers,
-			seed: randomInt(2 ** 32),
-			...(options.ringBytes === undefined ? {} : { ringBytes: options.ringBytes }),
+		this.teams = new Teams(options.native === null ? 'node' : 'epoll', options.workers);
+		this.shared = new SharedState({
+			workers: this.teams.capacity,
+			ringBytes: options.ringBytes,
+			clock: options.clock,
+			ring: (worker) => options.native?.ring(worker),
+			gone: (snapshot) => options.onSnapshotGone?.(snapshot),
 		});
-		this.scoreboard = this.registry.scoreboard;
-		this.repairs = new Repair(this.scoreboard);
-		const wakes = new Int32Array(this.registry.memory.wakes);
-		this.queues = new QueueKeeper(this.scoreboard, (worker) => {
-			wakeWorker(wakes, worker);
-			options.native?.ring(worker);
-		});
-		this.buckets = new BucketKeeper(this.scoreboard);
-		this.settling = setInterval(() => this.buckets.settle(options.clock.nowNs()), SETTLE_MS).unref();
-		this.live = new LiveSnapshots((snapshot) => {
-			this.registry.releaseSnapshot(snapshot);
-			options.onSnapshotGone?.(snapshot);
-		});
-		this.retry = new ListenRetry({ log: options.log, after: afterTimeout, again: () => this.listenAgain() });
+		this.live = new LiveSnapshots((snapshot) => this.shared.release(snapshot));
 		this.broken.promise.catch(() => {});
 		this.crew = new Crew(options.url, {
 			startData: (worker) => this.startData(worker),
@@ -106,12 +85,25 @@ export class Fleet {
 			nowMs: () => options.clock.nowNs() / NS_PER_MS,
 			restartDelayMs,
 		});
-		this.heartbeat = new Heartbeat({ words: wakes, workers: options.workers, hangs: (worker) => this.endHung(worker) });
-	}
-
-	/** One record ring per worker, in their order. */
-	get rings(): readonly SharedArrayBuffer[] {
-		return this.registry.memory.rings;
+		this.beside = new TeamBeside({
+			teams: this.teams,
+			every: everyInterval,
+			hire: (team) => this.hire(team),
+			sessionsOf: (team) => this.sessionsOf(team),
+			letGo: (team) => this.letGo(team),
+		});
+		this.rollout = new Rollout({
+			...options,
+			teams: this.teams,
+			crew: this.crew,
+			after: afterTimeout,
+			memory: () => this.shared.memory,
+		});
+		this.heartbeat = new Heartbeat({
+			words: this.shared.wakes,
+			workers: this.teams.capacity,
+			hangs: (worker) => this.endHung(worker),
+		});
 	}
 
 	/** The threads that run now; for tests, which end some. */
@@ -119,9 +111,19 @@ export class Fleet {
 		return this.crew.running;
 	}
 
-	/** Number of the snapshot in force. */
+	/** The snapshot in force, or on its way; null before the first one. */
+	get snapshot(): Snapshot | null {
+		return this.rollout.snapshot;
+	}
+
+	/** Its number. */
 	get snapshotId(): number {
 		return this.snapshot?.id ?? 0;
+	}
+
+	/** What serves a listener. */
+	engineOf(listener: Pick<ListenerSnapshot, 'needsNode'>): EngineName {
+		return this.teams.serving(listener).engine;
 	}
 
 	/** A snapshot waits until an older one is let go. */
@@ -131,7 +133,7 @@ export class Fleet {
 
 	/** Sessions of all workers now. */
 	get sessions(): number {
-		return this.snapshot === null ? 0 : this.scoreboard.active(this.snapshot.process.slot);
+		return this.snapshot === null ? 0 : this.shared.scoreboard.active(this.snapshot.process.slot);
 	}
 
 	/**
@@ -139,8 +141,7 @@ export class Fleet {
 	 * @throws SluiceError when a worker dies before that.
 	 */
 	async start(compile: MakeSnapshot): Promise<readonly string[]> {
-		this.queueTimer = setInterval(() => this.queues.tick(this.options.clock.nowNs()), KEEP_MS);
-		for (let worker = 0; worker < this.options.workers; worker++) this.crew.spawn(worker);
+		this.hire(this.teams.main);
 		const failures = await Promise.race([this.publish(compile), this.broken.promise]);
 		this.refuseWhenEnding();
 		this.phase = 'working';
@@ -154,45 +155,29 @@ export class Fleet {
 	 */
 	async publish(compile: MakeSnapshot): Promise<readonly string[]> {
 		await roomInSight(this.live, this.options);
-		this.refuseWhenEnding();
-		const snapshot = this.claimFor(compile);
-		this.options.onSnapshot?.(snapshot);
-		this.buckets.applyTerms(snapshot, this.options.clock.nowNs());
-		this.failures = [];
-		this.openNative(snapshot);
-		this.applying = new RollCall(Array.from({ length: this.options.workers }, (_, worker) => worker));
-		this.snapshot = snapshot;
-		this.live.add(snapshot.id, this.crew.numbers);
-		for (const worker of this.crew.numbers) this.sendSnapshot(worker, snapshot);
-		await this.applying.complete;
-		this.options.onInForce?.();
-		return [...new Set(this.failures)];
+		await this.beside.settled();
+		try {
+			this.refuseWhenEnding();
+			const snapshot = this.shared.snapshot(compile, this.options.clock.nowNs());
+			this.options.onSnapshot?.(snapshot);
+			this.beside.prepare(snapshot);
+			this.live.add(snapshot.id, this.crew.numbers);
+			const failures = await this.rollout.putInForce(snapshot);
+			this.options.onInForce?.();
+			return failures;
+		} finally {
+			if (this.phase !== 'ending') this.beside.review(this.snapshot);
+		}
 	}
 
 	private refuseWhenEnding(): void {
 		if (this.phase === 'ending') throw new SluiceError('stopping', 'it is stopping; nothing was changed');
 	}
 
-	private openNative(snapshot: Snapshot): void {
-		const failures = this.options.native?.open(snapshot) ?? [];
-		this.failures.push(...failures);
-		if (this.phase === 'working') this.retry.note(null, failures, snapshot);
-	}
-
-	/** What could not be opened is tried again; workers hear of sockets that they did not get before. */
-	private listenAgain(): void {
-		if (this.phase !== 'working' || this.snapshot === null) return;
-		const { openers } = this.retry;
-		if (openers.includes(null)) this.openNative(this.snapshot);
-		const workers = this.crew.numbers.filter((worker) => openers.includes(null) || openers.includes(worker));
-		for (const worker of workers) this.sendSnapshot(worker, this.snapshot);
-	}
-
 	/** Stops accepting and lets sessions go on until then; resolves when the last one is over. */
 	drain(untilNs: number): Promise<void> {
 		this.end();
 		this.crew.hireNoMore();
-		this.applying.dismiss();
 		this.ending = new RollCall(this.crew.numbers);
 		this.crew.sendAll({ type: 'stop', untilNs });
 		return this.ending.complete;
@@ -201,7 +186,8 @@ export class Fleet {
 	private end(): void {
 		this.phase = 'ending';
 		this.live.close();
-		this.retry.stop();
+		this.beside.stop();
+		this.rollout.stop();
 	}
 
 	/** Closes every session at once; resolves when that is done, or a worker does not answer in time. */
@@ -216,44 +202,42 @@ export class Fleet {
 	/** Ends all threads, whatever they do. */
 	async dismiss(): Promise<void> {
 		this.end();
-		clearInterval(this.settling);
-		this.applying.dismiss();
 		this.heartbeat.stop();
 		await this.crew.dismiss();
 		this.options.native?.close();
-		if (this.queueTimer !== null) clearInterval(this.queueTimer);
+		this.shared.stop();
 	}
 
-	/** Compiles the next snapshot, and keeps every slot it claims from reuse while it lives. */
-	private claimFor(compile: MakeSnapshot): Snapshot {
-		const claims = new Claims(this.registry);
-		this.lastId += 1;
-		const snapshot = compile(this.lastId, claims);
-		claims.retain(snapshot.id);
-		this.queues.apply(snapshot);
-		return snapshot;
+	private hire({ numbers }: Team): void {
+		for (const worker of numbers) this.crew.spawn(worker);
 	}
 
 	private startData(worker: number): WorkerStart {
-		const { workers } = this.options;
-		const native = this.options.native?.startOf(worker) ?? null;
+		const { native } = this.options;
+		const { engine, numbers } = this.teams.of(worker);
 		this.heartbeat.reset(worker);
-		return { worker, workers, memory: this.registry.memory, seed: randomInt(2 ** 32), native };
+		return {
+			worker,
+			place: numbers.indexOf(worker),
+			workers: numbers.length,
+			memory: this.shared.memory,
+			seed: randomInt(2 ** 32),
+			bells: native?.bells ?? [],
+			native: engine === 'node' ? null : (native?.startOf(worker) ?? null),
+		};
 	}
 
 	private heard(worker: number, message: FromWorker): void {
 		switch (message.type) {
 			case 'applied':
-				if (message.snapshot !== this.snapshot?.id) return;
-				this.failures.push(...message.failures);
-				if (this.returning.delete(worker)) this.options.log.warn('worker replaced', { worker });
-				if (this.phase === 'working') this.retry.note(worker, message.failures, this.snapshot);
-				return this.applying.answer(worker);
+				if (!this.rollout.applied(worker, message) || !this.returning.delete(worker)) return;
+				return this.options.log.warn('worker replaced', { worker, engine: this.teams.of(worker).engine });
 			case 'listening-ended':
 				return this.options.native?.released(worker, message.key);
 			case 'released':
 				return this.live.released(worker, message.snapshot);
 			case 'idle':
+				this.leaving.answer(worker);
 				return this.ending.answer(worker);
 		}
 	}
@@ -262,39 +246,55 @@ export class Fleet {
 	private async bury(worker: number, reason: string): Promise<void> {
 		if (this.phase !== 'ending') {
 			// They leave no records; among them those that had theirs and waited for a socket to close.
-			const sessionsLost = this.snapshot === null ? 0 : this.scoreboard.activeOf(worker, this.snapshot.process.slot);
-			this.options.log.error('worker died', { worker, reason, sessionsLost });
+			const { engine } = this.teams.of(worker);
+			this.options.log.error('worker died', { worker, engine, reason, sessionsLost: this.sessionsAt(worker) });
 		}
 		if (this.phase === 'starting') {
 			const text = `worker ${worker} could not start: ${reason}`;
 			this.broken.reject(new SluiceError('worker-failed', text, { exitCode: EXIT.internal }));
 		}
+		await this.clearUp(worker);
+	}
+
+	/** The thread runs no more: whatever it had is given back, and nobody waits for it. */
+	private async clearUp(worker: number): Promise<void> {
 		this.live.died(worker);
-		this.retry.forget(worker);
+		this.rollout.forget(worker);
 		this.ending.answer(worker);
+		this.leaving.answer(worker);
 		this.options.native?.bury(worker);
-		while (!this.repairs.repair(worker)) await new Promise((resolve) => setTimeout(resolve, REPAIR_AGAIN_MS));
-		this.queues.tick(this.options.clock.nowNs());
-		this.queues.wakeAll();
+		await this.shared.restore(worker);
 	}
 
 	private welcome(worker: number): void {
 		this.returning.add(worker);
-		if (this.snapshot === null) return;
 		this.live.joined(worker);
-		this.options.native?.adopted(worker, this.snapshot);
-		this.sendSnapshot(worker, this.snapshot);
+		this.rollout.adopt(worker);
 	}
 
-	private sendSnapshot(worker: number, snapshot: Snapshot): void {
-		const sockets = this.options.native?.socketsOf(worker) ?? NO_SOCKETS;
-		this.crew.send(worker, { type: 'snapshot', snapshot, memory: this.registry.memory, sockets });
+	private sessionsAt(worker: number): number {
+		return this.snapshot === null ? 0 : this.shared.activeOf(worker, this.snapshot.process.slot);
+	}
+
+	private sessionsOf({ numbers }: Team): number {
+		return numbers.reduce((sum, worker) => sum + this.sessionsAt(worker), 0);
+	}
+
+	/** Last bytes of sessions that are over have the time that the engine gives them. */
+	private async letGo({ engine, numbers }: Team): Promise<void> {
+		this.leaving = new RollCall(this.crew.numbers.filter((worker) => numbers.includes(worker)));
+		for (const worker of numbers) this.crew.send(worker, { type: 'stop', untilNs: this.options.clock.nowNs() });
+		await this.leaving.complete;
+		await Promise.all(numbers.map((worker) => this.crew.letGo(worker)));
+		for (const worker of numbers) {
+			this.heartbeat.reset(worker);
+			await this.clearUp(worker);
+		}
+		if (this.phase !== 'ending') this.options.log.info('workers no longer needed', { engine, workers: numbers.length });
 	}
 
 	private endHung(worker: number): void {
-		this.options.log.error('worker hangs', { worker });
+		this.options.log.error('worker hangs', { worker, engine: this.teams.of(worker).engine });
 		this.crew.end(worker);
 	}
 }
-
-const NO_SOCKETS: ReadonlyMap<string, number> = new Map();

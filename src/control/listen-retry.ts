@@ -15,8 +15,8 @@ export interface ListenRetryOptions {
 	readonly again: () => void;
 }
 
-/** Who opens sockets: a worker, or null, the main thread for all workers. */
-type Opener = number | null;
+/** Who opens sockets: a worker, or null, the main thread for all workers of a native engine. */
+export type Opener = number | null;
 
 /**
  * Addresses that could not be opened while others are served: each is told once, asked for again until it opens, and

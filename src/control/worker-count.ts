@@ -5,8 +5,11 @@ import { reusePortWorks } from './bind.ts';
 import type { Config } from './config/schema.ts';
 import type { Log } from './log.ts';
 
+/** Of each engine: there may be two. */
+const MOST_WORKERS = Math.floor(MAX_WORKERS / 2);
+
 /**
- * `auto` is one per core; one where several sockets cannot listen on one address (tried out unless told).
+ * Workers of each engine. `auto` is one per core; one where several sockets cannot listen on one address (tried out unless told).
  * @throws SluiceError when more are wanted than there can be.
  */
 export async function countWorkers(
@@ -17,7 +20,7 @@ export async function countWorkers(
 		log.warn('this system has no SO_REUSEPORT for balancing: one worker', { workers: 1 });
 		return 1;
 	}
-	if (workers === 'auto') return Math.min(availableParallelism(), MAX_WORKERS);
-	if (workers <= MAX_WORKERS) return workers;
-	throw new SluiceError('too-many-workers', `workers: ${workers} is more than ${MAX_WORKERS}`);
+	if (workers === 'auto') return Math.min(availableParallelism(), MOST_WORKERS);
+	if (workers <= MOST_WORKERS) return workers;
+	throw new SluiceError('too-many-workers', `workers: ${workers} is more than ${MOST_WORKERS}`);
 }

@@ -3,12 +3,17 @@ import type { Snapshot } from './snapshot.ts';
 
 /** What a worker is started with (`workerData`). */
 export interface WorkerStart {
-	/** 0 to `workers` - 1; a replacement takes the number of the worker that died. */
+	/** Its number in the process, and of its ledger; a replacement takes the number of the worker that died. */
 	readonly worker: number;
+	/** Its place among the workers of its engine, from 0. */
+	readonly place: number;
+	/** How many workers its engine has. */
 	readonly workers: number;
 	readonly memory: ScoreboardMemory;
 	/** Seed of this worker's randomness. */
 	readonly seed: number;
+	/** By worker: an eventfd to be written when that worker is to look at its wake word; absent where it sees it by itself. */
+	readonly bells: readonly number[];
 	/** What a native engine needs; null: the engine on `node:net`. */
 	readonly native: NativeStart | null;
 }
@@ -32,7 +37,10 @@ export type ToWorker =
 	/** Swap to this snapshot: open the listeners it adds, close those it no longer has, drain what it removed. */
 	| {
 			readonly type: 'snapshot';
+			/** Listeners that another engine serves have no binds in it. */
 			readonly snapshot: Snapshot;
+			/** Workers of all engines, which share what the process may hold. */
+			readonly workers: number;
 			readonly memory: ScoreboardMemory;
 			/** A native engine's listening sockets; see `NativeHost.socketsOf`. */
 			readonly sockets: ReadonlyMap<string, number>;

@@ -24,11 +24,12 @@ export interface RecordSink {
 	log(event: LogEvent): void;
 }
 
+/** What moves the bytes of a session. */
+export type EngineName = 'epoll' | 'node';
+
 /** What a worker of a native engine is started with. */
 export interface NativeStart {
 	readonly worker: number;
-	/** An eventfd per worker: written when there is something to hear. */
-	readonly bells: readonly number[];
 	/** Who has which descriptor, see `engine/epoll/descriptors.ts`. */
 	readonly descriptors: SharedArrayBuffer;
 	/** Pipes this worker may have. */
@@ -42,6 +43,8 @@ export interface NativeStart {
 export interface NativeHost {
 	/** Pipes that its workers may have together; each is two descriptors. */
 	readonly pipes: number;
+	/** An eventfd for each of its workers: written when there is something to hear. */
+	readonly bells: readonly number[];
 	startOf(worker: number): NativeStart;
 	/** Opens the listening sockets that a snapshot adds; answers failures, ready to print. */
 	open(snapshot: Snapshot): readonly string[];
@@ -51,7 +54,7 @@ export interface NativeHost {
 	adopted(worker: number, snapshot: Snapshot): void;
 	/** The worker listens there no more. */
 	released(worker: number, key: string): void;
-	/** Have the worker look at its messages and its queued sessions. From any thread. */
+	/** Have the worker look at its messages and its queued sessions; nothing happens when it is another engine's. */
 	ring(worker: number): void;
 	/** The worker is gone: closes what it had open, but for listening sockets. */
 	bury(worker: number): void;

@@ -15,8 +15,8 @@ export interface WantedBind {
 const bindKey = (bind: BindSnapshot): string => `${formatTarget(bind.target)}${bind.v6Only ? ' v6only' : ''}`;
 
 /**
- * The addresses this worker listens on, by key. Unix sockets, and all addresses where `reusePort` is
- * missing, are worker 0's alone.
+ * The addresses this worker listens on, by key; `worker` is its place among those of its engine. Unix sockets, and
+ * all addresses where `reusePort` is missing, are the first one's alone.
  */
 export function wantedBinds(snapshot: Snapshot, worker: number, reusePort: boolean): Map<string, WantedBind> {
 	const wanted = new Map<string, WantedBind>();

@@ -17,12 +17,11 @@ export interface EngineSession {
 
 /** What a worker gives its engine; `S` is the session type that `createSession` makes. */
 export interface EngineOptions<S extends EngineSession = EngineSession> {
-	/** 0 to `workers` - 1. */
+	/** Its place among the workers of this engine, from 0. */
 	readonly worker: number;
-	readonly workers: number;
 	readonly clock: Clock;
-	/** How many clients may keep their sockets for a while after their sessions are over; see `Stragglers`. */
-	readonly stragglers: number;
+	/** How many clients may keep their sockets for a while after their sessions are over, by now; see `Stragglers`. */
+	stragglers(): number;
 	/**
 	 * Whether a client of this listener may be taken out of the kernel's queue now (`overflow: wait`); an index into
 	 * the snapshot last given to `apply`. An engine whose runtime accepts by itself cannot ask.

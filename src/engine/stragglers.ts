@@ -10,10 +10,11 @@ export interface Straggler {
  * oldest goes first.
  */
 export class Stragglers {
-	readonly #limit: number;
+	readonly #limit: () => number;
 	readonly #all = new Set<Straggler>();
 
-	constructor(limit: number) {
+	/** `limit` is asked whenever one is added. */
+	constructor(limit: () => number) {
 		this.#limit = limit;
 	}
 
@@ -23,7 +24,7 @@ export class Stragglers {
 
 	add(straggler: Straggler): void {
 		this.#all.add(straggler);
-		if (this.#all.size <= this.#limit) return;
+		if (this.#all.size <= this.#limit()) return;
 		for (const oldest of this.#all) {
 			this.#all.delete(oldest);
 			oldest.giveUp();

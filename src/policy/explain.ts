@@ -4,6 +4,7 @@ import type { GeoLookup, Rng } from '../core/ports.ts';
 import type { ListenerSnapshot, PoolSnapshot, RegionSnapshot, Snapshot } from '../core/snapshot.ts';
 import { formatAddress } from './address.ts';
 import { Admission } from './admission.ts';
+import { noteConnect, noteHello, noteSource } from './explain-identity.ts';
 import { isPlacement, takePlacement } from './place.ts';
 import { type LookedAt, Rehearsal } from './rehearsal.ts';
 import { findRoute } from './route.ts';
@@ -52,6 +53,10 @@ export interface ExplainParts {
 	readonly geo: GeoLookup;
 	readonly rng: Rng;
 	readonly nowNs: number;
+	/** The server name that the clients ask for, in lower case; null: none. */
+	readonly sni: string | null;
+	/** The protocols that they offer. */
+	readonly alpn: readonly string[];
 }
 
 /**
@@ -66,7 +71,7 @@ export function explain(
 ): Explanation {
 	const rehearsal = new Rehearsal(parts.live);
 	const world = makeWorld(snapshot, { live: rehearsal, geo: parts.geo, rng: parts.rng });
-	const explained = clients.map((address) => explainClient(world, listener, address, rehearsal, parts.nowNs));
+	const explained = clients.map((address) => explainClient(world, listener, address, rehearsal, parts));
 	return { listener: listener.name, clients: explained, spread: spreadOf(explained) };
 }
 
@@ -75,19 +80,25 @@ function explainClient(
 	listener: ListenerSnapshot,
 	address: IpAddress,
 	rehearsal: Rehearsal,
-	nowNs: number,
+	parts: ExplainParts,
 ): ExplainedClient {
 	const steps: ExplainedStep[] = [];
 	const trace: Trace = { note: (stage, text) => steps.push({ stage, text }) };
 	const admission = new Admission(listener, { address, port: 0 });
-	const walked = walk(world, admission, rehearsal, nowNs, trace);
+	const walked = walk(world, admission, rehearsal, parts, trace);
 	const region = regionAt(world, admission.region)?.name ?? null;
 	return { client: formatAddress(address), country: admission.country, region, steps, ...walked };
 }
 
 type Walked = Pick<ExplainedClient, 'route' | 'pool' | 'backend' | 'outcome' | 'manner'>;
 
-function walk(world: World, admission: Admission, rehearsal: Rehearsal, nowNs: number, trace: Trace): Walked {
+function walk(
+	world: World,
+	admission: Admission,
+	rehearsal: Rehearsal,
+	{ nowNs, sni, alpn }: ExplainParts,
+	trace: Trace,
+): Walked {
 	const refused = (outcome: Outcome, manner: Walked['manner'], route: string | null): Walked => ({
 		route,
 		pool: null,
@@ -95,6 +106,7 @@ function walk(world: World, admission: Admission, rehearsal: Rehearsal, nowNs: n
 		outcome,
 		manner,
 	});
+	noteSource(admission.listener, trace);
 	let refusal = admission.run(world, rehearsal, nowNs, trace);
 	while (refusal?.manner === 'tarpit') {
 		trace.note('admit', `served all the same after ${refusal.holdForMs} ms in the tarpit`);
@@ -102,12 +114,9 @@ function walk(world: World, admission: Admission, rehearsal: Rehearsal, nowNs: n
 	}
 	if (refusal !== null) return refused(refusal.outcome, refusal.manner, null);
 	const { listener, client, country, region } = admission;
-	const route = findRoute(
-		world.snapshot,
-		listener,
-		{ address: client.address, country, region, sni: null, alpn: [] },
-		trace,
-	);
+	const read = listener.tls === null ? { sni: null, alpn: [] } : { sni, alpn };
+	noteHello(listener, sni, alpn, trace);
+	const route = findRoute(world.snapshot, listener, { address: client.address, country, region, ...read }, trace);
 	if (route === null) return refused('no-route', 'close', null);
 	const request = { listener, address: client.address, tried: [], mayWaitFirst: true };
 	const result = takePlacement(world, route, request, rehearsal, nowNs, trace);
@@ -117,6 +126,7 @@ function walk(world: World, admission: Admission, rehearsal: Rehearsal, nowNs: n
 		return refused(result.verdict === 'full' ? 'pool-full' : 'pool-down', 'close', route.name);
 	}
 	const { pool, backend } = result;
+	noteConnect(pool, trace);
 	const path = { listener, client: client.address, region: regionAt(world, region), pool, backend };
 	noteBuckets(path, rehearsal.levels, nowNs, trace);
 	return { route: route.name, pool: pool.name, backend: backend.name, outcome: null, manner: null };

@@ -1,5 +1,5 @@
 /** The stages of a session's journey that decide something. */
-export const STAGES = ['accept', 'admit', 'route', 'balance', 'relay'] as const;
+export const STAGES = ['accept', 'admit', 'identify', 'route', 'balance', 'connect', 'relay'] as const;
 export type Stage = (typeof STAGES)[number];
 
 /**

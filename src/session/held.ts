@@ -7,7 +7,7 @@ const HELD_SHARE = 0.01;
  */
 export class HeldClients {
 	private limit = 1;
-	private readonly workers: number;
+	private workers: number;
 	private readonly evict: (session: object) => void;
 	private readonly sessions = new Set<object>();
 
@@ -18,8 +18,9 @@ export class HeldClients {
 		this.follow(processCap);
 	}
 
-	/** The process cap is this one from now on; when it has become lower, the oldest go. */
-	follow(processCap: number): void {
+	/** The process cap is this one from now on, and so many workers share it; when its part has become smaller, the oldest go. */
+	follow(processCap: number, workers = this.workers): void {
+		this.workers = workers;
 		this.limit = Math.max(1, Math.floor((processCap * HELD_SHARE) / this.workers));
 		this.evictExcess();
 	}

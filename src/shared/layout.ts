@@ -4,8 +4,8 @@ import type { Direction } from '../core/units.ts';
 /** Where things lie in a slot page. Offsets are in 32-bit words unless the name says otherwise. */
 
 /** Share words of a slot: one per worker, and behind them one for places granted in the pool's queue. */
-const LEDGERS = 64;
-/** Worker numbers run from 0 to this less one; every slot has a share word for each. */
+const LEDGERS = 128;
+/** Worker numbers run from 0 to this less one, over all engines; every slot has a share word for each. */
 export const MAX_WORKERS = LEDGERS - 1;
 
 /** One memory under two views: words, and aligned pairs of words for wide exchanges. */
@@ -46,7 +46,7 @@ export const RATES = 16;
 /** One ledger word per worker (see `ledger.ts`). */
 export const SHARES = RATES + MAX_RATES * RATE_CELL_WORDS;
 /** From `SHARES + MAX_WORKERS + 1` to `BUCKETS` is free for what comes next. */
-export const SLOT_WORDS = 256;
+export const SLOT_WORDS = 320;
 
 /** One bucket each (see `bucket.ts`), in this order; a slot's last words. */
 export const BUCKET_KINDS = ['own', 'client', 'connection'] as const;
@@ -103,5 +103,5 @@ export const TOTALS_BYTE_OFFSET = (PAGE_HEADER_WORDS + SLOTS_PER_PAGE * SLOT_WOR
 export const totalsBase = (worker: number, index: number): number =>
 	(worker * SLOTS_PER_PAGE + (index % SLOTS_PER_PAGE)) * TOTALS_STRIDE;
 
-/** About 1.3 MB of addresses; memory is committed only where it is written. */
+/** About 2.4 MB of addresses; memory is committed only where it is written. */
 export const PAGE_BYTES = TOTALS_BYTE_OFFSET + MAX_WORKERS * SLOTS_PER_PAGE * TOTALS_STRIDE * 8;

@@ -16,14 +16,15 @@ const CHARACTERS: readonly string[] = Array.from({ length: 256 }, (_, code) => {
 	return /[ -[\]-~]/.test(character) ? character : `\\x${code.toString(16).padStart(2, '0')}`;
 });
 
+const UTF8 = new TextEncoder();
 const ESCAPED = /\\x([0-9a-f]{2})/;
 
 /** The bytes of a name that `readAlpn` has written, or that an operator wrote (beyond ASCII: UTF-8). */
 export function alpnBytes(text: string): Uint8Array {
-	const utf8 = new TextEncoder();
+	if (!text.includes('\\')) return UTF8.encode(text);
 	// Split by a group: every second part is the two digits of an escape.
 	const parts = text.split(ESCAPED);
 	return Uint8Array.from(
-		parts.flatMap((part, i) => (i % 2 === 1 ? [Number.parseInt(part, 16)] : [...utf8.encode(part)])),
+		parts.flatMap((part, i) => (i % 2 === 1 ? [Number.parseInt(part, 16)] : [...UTF8.encode(part)])),
 	);
 }

@@ -1,6 +1,7 @@
 import { type IpAddress, isV4 } from '../core/address.ts';
 import { invalid, NEED_MORE, type ProxyAddresses, type ProxyHeaderResult } from './proxy-header.ts';
 import { Line } from './proxy-line.ts';
+import { Writer } from './writer.ts';
 
 /** Section 2.1 of the specification: with CRLF. */
 const MAX_LINE_BYTES = 107;
@@ -71,7 +72,9 @@ function answer(line: Line, addresses: ProxyAddresses | null): ProxyHeaderResult
 
 /** TCP6 when the two are not of one family, with the IPv4 one mapped; UNKNOWN when one of them is none. */
 export function writeV1(addresses: ProxyAddresses | null): Uint8Array {
-	return new TextEncoder().encode(`PROXY ${addresses === null ? 'UNKNOWN' : describe(addresses)}\r\n`);
+	const out = new Writer(new Uint8Array(MAX_LINE_BYTES));
+	out.text(`PROXY ${addresses === null ? 'UNKNOWN' : describe(addresses)}\r\n`);
+	return out.copy();
 }
 
 function describe({ source, destination }: ProxyAddresses): string {

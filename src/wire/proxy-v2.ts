@@ -93,8 +93,7 @@ function walkTlvs(bytes: Uint8Array, first: number, total: number): number | str
 	for (let at = first; at < total; ) {
 		const value = at + TLV_HEADER_BYTES;
 		if (value > total) return 'it ends within a TLV';
-		if (at >= bytes.length) break;
-		// Of a length that is not all there, this is the least it can be.
+		// Of a length that is not all there, the least it can be: bytes to come count as zeros.
 		const length = u16At(bytes, at + 1);
 		if (value + length > total) return 'a TLV is longer than the header';
 		if (bytes[at] === TYPE_CRC32C) {

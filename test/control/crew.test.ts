@@ -16,9 +16,11 @@ function bench(t: Tap, script: string, delays: readonly (number | null)[]) {
 	const owner: CrewOwner = {
 		startData: (worker) => ({
 			worker,
+			place: worker,
 			workers: 2,
 			memory: { pages: [], clientTables: [], queues: [], wakes: new SharedArrayBuffer(0), rings: [] },
 			seed: 0,
+			bells: [],
 			native: null,
 		}),
 		sent: () => {},
@@ -64,6 +66,25 @@ t.test('an error thrown in a worker is the reason of its death', async (t) => {
 	crew.spawn(0);
 	await end;
 	t.equal(told[0], '0 died: no luck (exit code 1)');
+});
+
+t.test('who is let go is not replaced and not told as dead, whether it runs or waits to be replaced', async (t) => {
+	const stay = "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => {});";
+	const { crew, told } = bench(t, stay, [0, 60_000]);
+	crew.spawn(0);
+	crew.spawn(1);
+	t.strictSame(crew.staff, [0, 1]);
+	await crew.letGo(1);
+	t.strictSame([crew.numbers, crew.staff, told], [[0], [0], []]);
+	crew.end(0);
+	while (!told.includes('0 joined')) await new Promise((resolve) => setTimeout(resolve, 5));
+	crew.end(0);
+	while (crew.numbers.length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+	await new Promise((resolve) => setTimeout(resolve, 20));
+	t.strictSame(crew.staff, [0], 'to be replaced in a minute');
+	await crew.letGo(0);
+	t.strictSame([crew.numbers, crew.staff], [[], []]);
+	t.equal(told.filter((line) => line.includes('joined')).length, 1);
 });
 
 t.test('nothing is replaced after dismissal', async (t) => {

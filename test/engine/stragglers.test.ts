@@ -2,7 +2,7 @@ import t from 'tap';
 import { Stragglers } from '../../src/engine/stragglers.ts';
 
 t.test('the oldest gives up when there are too many; who has closed counts no more', async (t) => {
-	const stragglers = new Stragglers(2);
+	const stragglers = new Stragglers(() => 2);
 	const gaveUp: string[] = [];
 	const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => ({
 		giveUp() {
@@ -20,4 +20,16 @@ t.test('the oldest gives up when there are too many; who has closed counts no mo
 	stragglers.add(d);
 	t.same(gaveUp, ['a']);
 	t.equal(stragglers.size, 2);
+});
+
+t.test('the limit is what it says by then', async (t) => {
+	let limit = 3;
+	const stragglers = new Stragglers(() => limit);
+	let gaveUp = 0;
+	const add = () => stragglers.add({ giveUp: () => void gaveUp++ });
+	for (let i = 0; i < 3; i++) add();
+	t.equal(gaveUp, 0);
+	limit = 1;
+	for (let i = 0; i < 3; i++) add();
+	t.equal(gaveUp, 3);
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { explain } from '../../src/policy/explain.ts';
+import { type ExplainParts, explain } from '../../src/policy/explain.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
 import { buildNetworkTable } from '../../src/policy/network-table.ts';
 import { at } from '../../src/policy/world.ts';
@@ -35,12 +35,16 @@ const HOUSE: SnapshotSpec = {
 	],
 };
 
-function explainIps(ips: readonly string[], spec: SnapshotSpec = HOUSE) {
+function explainIps(
+	ips: readonly string[],
+	spec: SnapshotSpec = HOUSE,
+	asked: Partial<Pick<ExplainParts, 'sni' | 'alpn'>> = {},
+) {
 	const snapshot = snapshotOf(spec);
 	const board = new FakeBoard();
 	const live = { ...lookOnly(board) };
 	const geo = makeGeoReader(snapshot.geo, { country: () => null });
-	const parts = { live, geo, rng: () => 0.5, nowNs: 0 };
+	const parts = { live, geo, rng: () => 0.5, nowNs: 0, sni: null, alpn: [], ...asked };
 	const told = explain(snapshot, at(snapshot.listeners, 0), ips.map(ip), parts);
 	t.equal(board.total, 0, 'nothing is taken on the real board');
 	return told;
@@ -72,6 +76,33 @@ t.test('each stage tells its decision and its reason', async (t) => {
 			`balance: least-connections picks eu/${at(clients, 0).backend}, weight 1`,
 		],
 	);
+});
+
+t.test('what a ClientHello says decides where TLS is read, and nowhere else', async (t) => {
+	const tls = { mode: 'passthrough', startTls: 'postgres' } as const;
+	const routes = [
+		{ match: { sni: { exact: new Set(['a.example']), parents: new Set<string>() } }, to: ['eu'] },
+		{ match: { alpn: new Set(['mqtt']) }, to: ['us'] },
+	];
+	const proxyProtocol = { from: buildNetworkTable(['10.0.0.0/8']), timeoutMs: 1 };
+	const pools = [{ name: 'eu', proxyProtocol: { version: 'v2', tlvs: ['authority'] } as const }, { name: 'us' }];
+	const asked = (given: Partial<Pick<ExplainParts, 'sni' | 'alpn'>>, reads = true) =>
+		at(
+			explainIps(['192.0.2.7'], { pools, listeners: [{ proxyProtocol, tls: reads ? tls : null, routes }] }, given)
+				.clients,
+			0,
+		);
+	t.match(asked({ sni: 'a.example' }), { route: '1', pool: 'eu' });
+	t.match(asked({ sni: 'b.example', alpn: ['mqtt'] }), { route: '2', pool: 'us' });
+	t.match(asked({}), { outcome: 'no-route' });
+	t.match(asked({ sni: 'a.example' }, false), { outcome: 'no-route' });
+	const texts = asked({ sni: 'a.example' }).steps.map(({ stage, text }) => `${stage}: ${text}`);
+	t.ok(texts.includes('identify: ClientHello: server name a.example; no protocols offered'));
+	t.ok(texts.includes('identify: TLS begins as postgres clients ask for it'));
+	t.ok(texts.some((text) => text.startsWith('identify: peers in 10.0.0.0/8 must send a PROXY header')));
+	t.ok(texts.includes('connect: the backend gets a PROXY v2 header with authority'));
+	const silent = asked({ sni: 'a.example' }, false).steps.map(({ text }) => text);
+	t.ok(silent.includes('no ClientHello is read here: server name and protocols are of no effect'));
 });
 
 t.test('a refused client is told why and in which manner', async (t) => {

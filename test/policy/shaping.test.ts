@@ -45,7 +45,14 @@ function relayTexts(spec: SnapshotSpec, client: string): string[] {
 			burstBytes === 500 ? -2_000 : burstBytes === 2_097_152 ? 1_048_576 : burstBytes,
 		clientLevel: () => 100,
 	};
-	const parts = { live, geo: makeGeoReader(snapshot.geo, { country: () => null }), rng: () => 0.5, nowNs: 0 };
+	const parts = {
+		live,
+		geo: makeGeoReader(snapshot.geo, { country: () => null }),
+		rng: () => 0.5,
+		nowNs: 0,
+		sni: null,
+		alpn: [],
+	};
 	const { clients } = explain(snapshot, at(snapshot.listeners, 0), [ip(client)], parts);
 	return at(clients, 0).steps.flatMap(({ stage, text }) => (stage === 'relay' ? [text] : []));
 }

@@ -478,6 +478,10 @@ t.test('how many may be held follows the process cap; when it falls, the oldest 
 	b.context.host.held.follow(100);
 	t.same(b.evicted, [first.session, second.session]);
 	t.equal(b.context.host.held.size, 1);
+	b.context.host.held.follow(600, 4);
+	const fourth = b.open();
+	fourth.send(ACCEPTED);
+	t.same(b.evicted, [first.session, second.session, third.session], 'a quarter of 6 is 1');
 });
 
 t.test('a failed connect is tried on another backend first, with backoff that doubles', async (t) => {

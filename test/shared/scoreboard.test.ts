@@ -59,5 +59,5 @@ t.test('a thread that has not attached a page yet sees nothing there, and then w
 t.test('a worker beyond the ledgers is refused', async (t) => {
 	const { memory } = new SlotRegistry({ workers: 2, seed: 1 });
 	t.throws(() => new WorkerBoard(memory, 2), /worker 2/);
-	t.throws(() => new SlotRegistry({ workers: 65, seed: 1 }), /workers: 65/);
+	t.throws(() => new SlotRegistry({ workers: 128, seed: 1 }), /workers: 128/);
 });

@@ -78,9 +78,8 @@ export class InProcess implements Assembly {
 		});
 		this.engine = create<Session>({
 			worker: 0,
-			workers: 1,
 			clock: this.#clock,
-			stragglers: 64,
+			stragglers: () => 64,
 			createSession: (facts, meter) => new Session(this.#lent(), facts, meter, this.#clock.nowNs()),
 			mayAccept: (listener) => {
 				const { world } = this.#lent();

@@ -55,7 +55,7 @@ const hostWith = (tls: TlsStore): ConnectionHost => ({
 		() => {},
 	),
 	laneTimer: new LaneTimer(() => performance.now() * 1e6),
-	stragglers: new Stragglers(8),
+	stragglers: new Stragglers(() => 8),
 	tls,
 	nowNs: () => performance.now() * 1e6,
 });

@@ -7,9 +7,11 @@ import type {
 	BackendSnapshot,
 	BucketLimit,
 	Limited,
+	ListenerTls,
 	PoolSnapshot,
 	SlotRef,
 	Snapshot,
+	UpstreamTls,
 } from '../../src/core/snapshot.ts';
 import { buildNetworkTable } from '../../src/policy/network-table.ts';
 import { type SlotKind, SlotRegistry } from '../../src/shared/registry.ts';
@@ -114,6 +116,8 @@ export class SimulatedHouse {
 						maxConnections: 100,
 						rates: [rate(300, 100), rate(1990, 1000)],
 						timeouts: { idleMs: 300, halfCloseMs: 100, maxDurationMs: 345, clientHelloMs: 50, tlsHandshakeMs: 50 },
+						proxyProtocol: rng() < 0.5 ? { from: buildNetworkTable(['10.2.0.0/16']), timeoutMs: 30 } : null,
+						tls: [null, PASSTHROUGH, TERMINATE][Math.floor(rng() * 3)] ?? null,
 						access: {
 							allow: null,
 							deny: { networks: buildNetworkTable(['10.3.0.0/29']), countries: null, regions: null },
@@ -183,6 +187,7 @@ function poolsOf(rng: () => number, queueOf: (pool: string) => number): readonly
 		},
 		{
 			name: 'us',
+			tls: rng() < 0.4 ? UPSTREAM_TLS : null,
 			shaping: { upload: null, download: rng() < 0.8 ? bucket(500_000, 10_000) : bucket(900_000, 10_000) },
 			queue: queue('us', 5, 30),
 			balance: 'round-robin',
@@ -196,6 +201,29 @@ function poolsOf(rng: () => number, queueOf: (pool: string) => number): readonly
 		},
 	];
 }
+
+const PASSTHROUGH: ListenerTls = { mode: 'passthrough', startTls: null };
+const TERMINATE: ListenerTls = {
+	mode: 'terminate',
+	startTls: null,
+	identity: '',
+	certificates: [],
+	minVersion: 'TLSv1.2',
+	ciphers: null,
+	alpn: [],
+	ticketKey: new Uint8Array(48),
+	clientAuth: null,
+};
+const UPSTREAM_TLS: UpstreamTls = {
+	identity: '',
+	startTls: 'postgres',
+	verify: true,
+	ca: null,
+	serverName: { from: 'sni' },
+	alpn: [],
+	minVersion: 'TLSv1.2',
+	clientCertificate: null,
+};
 
 const bucket = (bytesPerSecond: number, burstBytes: number): BucketLimit => ({ bytesPerSecond, burstBytes });
 

@@ -1,5 +1,5 @@
 import type { IpAddress } from '../../src/core/address.ts';
-import type { RelayGates, SessionAction, SessionEvent } from '../../src/core/session-io.ts';
+import type { RelayGates, SessionAction, SessionEvent, TlsFacts } from '../../src/core/session-io.ts';
 import type { BackendSnapshot, Limited, Snapshot } from '../../src/core/snapshot.ts';
 import { NS_PER_MS, type Side } from '../../src/core/units.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
@@ -14,6 +14,7 @@ import { WorkerBoard } from '../../src/shared/worker-board.ts';
 import { Agenda } from './agenda.ts';
 import { type BenchMeter, newMeter } from './session-bench.ts';
 import { BucketWatch, SimFlows } from './simulated-buckets.ts';
+import { greetingAnswer, SimClient } from './simulated-client.ts';
 import type { SimulatedHouse } from './simulated-house.ts';
 import { QueueWatch } from './simulated-queues.ts';
 
@@ -297,6 +298,7 @@ class Connection {
 	private readonly simulation: Simulation;
 	private readonly worker: SimWorker;
 	private readonly number: number;
+	private readonly client: SimClient;
 	private backend: BackendSnapshot | null = null;
 	private pool = '';
 	private flows: SimFlows | null = null;
@@ -314,7 +316,10 @@ class Connection {
 		const facts = { listener: 0, peer: { address, port: number % 65536 }, local: null };
 		this.session = new Session(worker.context, facts, this.meter, simulation.agenda.nowNs);
 		if (simulation.chance(0.05)) this.later(50, () => this.tell({ type: 'reset', side: 'client' }));
-		if (simulation.chance(0.5)) this.later(5, () => this.tell({ type: 'early-bytes' }));
+		const listener = at(worker.context.world.snapshot.listeners, 0);
+		const client = simulation.house.clientAddress(simulation.rng);
+		this.client = new SimClient(listener, address, client, (share) => simulation.chance(share));
+		if (listener.tls !== null || simulation.chance(0.5)) this.later(5, () => this.arriveFirst());
 		if (simulation.chance(0.05)) this.later(20, () => this.eof('client'));
 	}
 
@@ -358,7 +363,23 @@ class Connection {
 				return this.connect(action.backend);
 			case 'cancel-connect':
 				this.connectEpoch += 1;
+				this.closeBackend();
 				return;
+			case 'peek': {
+				const bytes = this.client.peek(action.beyond);
+				if (bytes !== null) this.later(1, () => this.tell({ type: 'bytes', bytes }));
+				return;
+			}
+			case 'consume':
+				return this.client.consume(action.bytes);
+			case 'reply':
+				return;
+			case 'handshake':
+				return this.handshake();
+			case 'greet':
+				return this.step({ type: 'greeted', bytes: greetingAnswer(this.simulation.chance(0.9)) });
+			case 'secure':
+				return this.step({ type: 'upstream-tls-ready' });
 			case 'relay':
 				return this.relay(action.gates);
 			case 'shutdown':
@@ -376,6 +397,36 @@ class Connection {
 			case 'hold':
 				return;
 		}
+	}
+
+	private arriveFirst(): void {
+		this.tell({ type: 'early-bytes' });
+		this.arrive();
+	}
+
+	private arrive(): void {
+		const bytes = this.client.arrive(this.simulation.chance(0.6) ? 1 : this.simulation.rng());
+		if (bytes !== null) this.tell({ type: 'bytes', bytes });
+		if (!this.client.done) this.later(5, () => this.arrive());
+	}
+
+	private handshake(): void {
+		if (this.simulation.chance(0.05)) return;
+		const failed = this.simulation.chance(0.1);
+		const tls: TlsFacts = { version: 'TLSv1.3', cipher: 'X', alpn: null, resumed: false, certificate: null };
+		this.later(5, () => this.tell(failed ? { type: 'tls-failed', reason: 'alert' } : { type: 'tls-ready', tls }));
+	}
+
+	/** A step with the connected backend on the way to TLS: it answers, says no, or says nothing. */
+	private step(answer: SessionEvent): void {
+		const epoch = this.connectEpoch;
+		if (this.simulation.chance(0.05)) return;
+		const failed = this.simulation.chance(0.1);
+		this.later(3, () => {
+			if (epoch !== this.connectEpoch) return;
+			if (failed) this.closeBackend();
+			this.tell(failed ? { type: 'upstream-tls-failed', reason: 'no' } : answer);
+		});
 	}
 
 	private connect(backend: BackendSnapshot): void {
@@ -405,6 +456,7 @@ class Connection {
 	private eof(side: Side): void {
 		if (this.ended[side]) return;
 		this.ended[side] = true;
+		if (side === 'client') this.client.stop();
 		this.tell({ type: 'eof', side });
 		this.checkEnded();
 	}

@@ -7,21 +7,13 @@ import {
 	type PostgresStart,
 	readPostgresStart,
 } from '../../src/wire/postgres.ts';
+import { decided } from '../support/decided.ts';
 import { helloBytes, hex, join, utf8 } from '../support/hello-bytes.ts';
 
 const SSL = hex('00000008 04d2162f');
 const GSS = hex('00000008 04d21630');
 /** Version 3.0, user u. */
 const STARTUP = join(hex('00000010 00030000'), utf8('user\0u\0\0'));
-
-/** Byte by byte: the first answer that is not `need-more`, and after how many bytes it came. */
-function decided(bytes: Uint8Array): [type: PostgresStart['type'], after: number] {
-	for (let length = 0; length <= bytes.length; length++) {
-		const { type } = readPostgresStart(bytes.subarray(0, length));
-		if (type !== 'need-more') return [type, length];
-	}
-	return ['need-more', bytes.length];
-}
 
 const STARTS: readonly (readonly [what: string, bytes: Uint8Array, type: PostgresStart['type'], after: number])[] = [
 	['nothing', hex(''), 'need-more', 0],
@@ -44,7 +36,7 @@ const STARTS: readonly (readonly [what: string, bytes: Uint8Array, type: Postgre
 
 for (const [what, bytes, type, after] of STARTS) {
 	t.test(`${what} is ${type} after ${after} bytes`, (t) => {
-		t.strictSame(decided(bytes), [type, after]);
+		t.strictSame(decided(bytes, readPostgresStart), [after, { type }]);
 		t.equal(readPostgresStart(bytes).type, type, 'at once too');
 		t.end();
 	});

@@ -69,6 +69,12 @@ const BINARY: readonly (readonly [what: string, facts: Partial<ProxyFacts>, head
 	],
 	['a protocol', { alpn: 'http/1.1' }, v2(0x21, 0x00, tlv(1, utf8('http/1.1')))],
 	['a protocol of any bytes', { alpn: '\\x0a\\x0a' }, v2(0x21, 0x00, tlv(1, hex('0a0a')))],
+	[
+		'texts of 256 bytes',
+		{ authority: 'a'.repeat(256), alpn: 'p'.repeat(256) },
+		v2(0x21, 0x00, tlv(2, utf8('a'.repeat(256))), tlv(1, utf8('p'.repeat(256)))),
+	],
+	['texts of more, which are left out', { authority: 'a'.repeat(257), alpn: 'ä'.repeat(129) }, v2(0x21, 0x00)],
 	['a unique id', { uniqueId: hex('00ff') }, v2(0x21, 0x00, tlv(5, hex('00ff')))],
 	['a unique id of 128 bytes', { uniqueId: new Uint8Array(128) }, v2(0x21, 0x00, tlv(5, new Uint8Array(128)))],
 ];
@@ -120,6 +126,13 @@ t.test('a checksum comes last, and is right', (t) => {
 t.test('a unique id of 129 bytes is the fault of whoever made it', (t) => {
 	const facts = { ...SILENT, uniqueId: new Uint8Array(129) };
 	t.throws(() => writeProxyHeader('v2', facts), new RangeError('a unique id of 129 bytes; at most 128'));
+	t.end();
+});
+
+t.test('a header stays as it is when the next one is written', (t) => {
+	const first = writeProxyHeader('v2', { ...SILENT, addresses: V4_ADDRESSES });
+	const second = writeProxyHeader('v2', { ...SILENT, addresses: V6_ADDRESSES });
+	t.strictSame([first, second], [v2(0x21, 0x11, V4_BLOCK), v2(0x21, 0x21, V6_BLOCK)]);
 	t.end();
 });
 

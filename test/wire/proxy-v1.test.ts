@@ -1,16 +1,10 @@
 import t from 'tap';
 import { type ProxyAddresses, type ProxyHeaderResult, readProxyHeader } from '../../src/wire/proxy-protocol.ts';
+import { decided as decidedBy } from '../support/decided.ts';
 import { join, utf8 } from '../support/hello-bytes.ts';
 import { between, parsed } from '../support/proxy-bytes.ts';
 
-/** Byte by byte: the first answer that is not `need-more`, and after how many bytes it came. */
-function decided(bytes: Uint8Array): [after: number, result: ProxyHeaderResult] {
-	for (let length = 0; length < bytes.length; length++) {
-		const result = readProxyHeader(bytes.subarray(0, length));
-		if (result.type !== 'need-more') return [length, result];
-	}
-	return [bytes.length, readProxyHeader(bytes)];
-}
+const decided = (bytes: Uint8Array): [after: number, result: ProxyHeaderResult] => decidedBy(bytes, readProxyHeader);
 
 const LONG = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff';
 const LINES: readonly (readonly [line: string, addresses: ProxyAddresses | null])[] = [
@@ -106,6 +100,8 @@ const WRONG: readonly (readonly [line: string, what: string, at?: number])[] = [
 	['PROXY TCP6 1:2:3:4:5:6:7::8', 'source address'],
 	['PROXY TCP6 ::1:2:3:4:5:6:7:', 'source address'],
 	['PROXY TCP6 1: ', 'source address'],
+	['PROXY TCP6 ::1: ', 'source address'],
+	['PROXY TCP6 1::2: ', 'source address'],
 	['PROXY TCP6 fe80::1%', 'source address'],
 	['PROXY TCP6 ::fffe:1.', 'source address'],
 	['PROXY TCP6 1::1.', 'source address'],

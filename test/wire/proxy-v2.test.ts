@@ -6,6 +6,7 @@ import {
 	type ProxyHeaderResult,
 	readProxyHeader,
 } from '../../src/wire/proxy-protocol.ts';
+import { decided as decidedBy } from '../support/decided.ts';
 import { hex, join, utf8 } from '../support/hello-bytes.ts';
 import {
 	parsed,
@@ -19,14 +20,7 @@ import {
 	v2,
 } from '../support/proxy-bytes.ts';
 
-/** Byte by byte: the first answer that is not `need-more`, and after how many bytes it came. */
-function decided(bytes: Uint8Array): [after: number, result: ProxyHeaderResult] {
-	for (let length = 0; length < bytes.length; length++) {
-		const result = readProxyHeader(bytes.subarray(0, length));
-		if (result.type !== 'need-more') return [length, result];
-	}
-	return [bytes.length, readProxyHeader(bytes)];
-}
+const decided = (bytes: Uint8Array): [after: number, result: ProxyHeaderResult] => decidedBy(bytes, readProxyHeader);
 
 const NOTHING = new Uint8Array(0);
 const UNIX_BLOCK = join(utf8('/run/a'), new Uint8Array(102), utf8('/run/b'), new Uint8Array(102));

@@ -97,12 +97,14 @@ export const GEO_NOTES = `## How a country is found
 
 export const NODE_ENGINE_LIMITS = `## What the node engine cannot do
 
-\`engine: node\` moves bytes with \`node:net\`. What that runtime keeps to itself:
+\`engine: node\` moves bytes with \`node:net\`, and so do, beside any engine, listeners that need TLS done for them. What that runtime keeps to itself:
 
 - Nothing above a cap can wait in the kernel's queue: \`overflow: wait\` is an error.
 - A RST on a side that is not being read, because the other side is slow or a bucket holds it back, is seen at its next read.
 - Waits for buckets are whole milliseconds; what a bucket earns meanwhile is not lost.
 - To notice that a client leaves before its backend is connected, it reads on, into at most 64 KiB.
 - Clients of a worker thread that died see a FIN, not a RST.
+- When a reload takes an address away from it, or gives it to the other engine, connections that wait to be accepted just then are
+  reset, as are those of a worker that died; not where the system has \`net.ipv4.tcp_migrate_req = 1\` and others listen there, too.
 - When the process runs out of file descriptors (EMFILE, ENFILE), the runtime accepts and closes connections by itself and tells
   nobody. So keep \`limits.maxConnections\` below what the limit on open files allows; its default does.`;

@@ -34,7 +34,7 @@ export function checkReferences(root: unknown, folder: string): Finding[] {
 		...checkBinds(listeners, folder),
 		...listeners.flatMap((listener, i) => checkListener(listener, ['listeners', i], { pools: names(pools), regions })),
 		...pools.flatMap((pool, i) => checkPool(pool, ['pools', i], folder)),
-		...checkTls(listeners, pools),
+		...checkTls(record(top.limits), listeners, pools),
 	];
 }
 

@@ -45,14 +45,16 @@ export const configSchema = section({
 		.default('auto')
 		.meta(
 			about(
-				'What moves the bytes: `epoll` calls the Linux kernel itself, `node` is `node:net`; `auto` takes epoll where it works, else node, and says why. `epoll` never falls back. A change needs a restart.',
+				'What moves the bytes: `epoll` calls the Linux kernel itself, `node` is `node:net`; `auto` takes epoll where it works, else node, and says why. `epoll` never falls back. Listeners that terminate TLS, or whose pools speak it, run on node whatever this says, on workers of their own. A change needs a restart.',
 				'node',
 			),
 		),
 	workers: z
 		.union([z.enum(['auto']), count(1, 256)], { error: 'expected auto or a whole number from 1 to 256' })
 		.default('auto')
-		.meta(about('Worker threads: `auto` is one per core, or a number. A change needs a restart.', 4)),
+		.meta(
+			about('Worker threads of each engine in use: `auto` is one per core, or a number. A change needs a restart.', 4),
+		),
 	log: log.prefault({}).meta(about('JSON lines on standard output.', { level: 'info', access: 'errors' })),
 	limits: limits.prefault({}).meta(about('Limits of the whole process.', { maxConnections: 9_000 })),
 	drain: duration({ atLeast: 0 })

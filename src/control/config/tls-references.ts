@@ -7,9 +7,10 @@ type Path = readonly PropertyKey[];
 const TERMINATE_KEYS = ['certificates', 'minVersion', 'ciphers', 'alpn', 'tickets', 'clientAuth'] as const;
 
 /** Faults between the keys of TLS and the PROXY protocol, over listeners and the pools that they route to. */
-export function checkTls(listeners: readonly Written[], pools: readonly Written[]): Finding[] {
+export function checkTls(limits: Written, listeners: readonly Written[], pools: readonly Written[]): Finding[] {
 	const byName = new Map(pools.map((pool) => [pool.name, pool]));
 	return [
+		...checkWaitingForAll(limits, listeners, byName),
 		...listeners.flatMap((listener, i) => [
 			...checkMode(listener, ['listeners', i]),
 			...checkHelloMatches(listener, ['listeners', i]),
@@ -73,13 +74,31 @@ function checkDoubleTls(listener: Written, at: Path, pools: ReadonlyMap<unknown,
 
 /** Node's runtime accepts by itself: nothing can wait in the kernel's queue. */
 function checkWaiting(listener: Written, at: Path, pools: ReadonlyMap<unknown, Written>): Finding[] {
-	if (listener.overflow !== 'wait') return [];
+	const why = listener.overflow === 'wait' ? whyOnNode(listener, pools) : null;
+	if (why === null) return [];
+	return [{ path: [...at, 'overflow'], message: `wait needs the epoll engine; here the node engine serves: ${why}` }];
+}
+
+/** The cap and the rates of the process are those of every listener. */
+function checkWaitingForAll(
+	limits: Written,
+	listeners: readonly Written[],
+	pools: ReadonlyMap<unknown, Written>,
+): Finding[] {
+	if (limits.overflow !== 'wait') return [];
+	const onNode = listeners.find((listener) => whyOnNode(listener, pools) !== null);
+	if (onNode === undefined) return [];
+	const where = `the node engine serves listener ${onNode.name}: ${whyOnNode(onNode, pools)}`;
+	return [{ path: ['limits', 'overflow'], message: `wait needs the epoll engine; ${where}` }];
+}
+
+/** What the node engine alone can do for this listener, or null. */
+function whyOnNode(listener: Written, pools: ReadonlyMap<unknown, Written>): string | null {
+	if (modeOf(listener) === 'terminate') return 'it terminates TLS';
 	const toTls = routesOf(listener)
 		.flatMap(({ to }) => list(to))
 		.find((name) => pools.get(name)?.tls !== undefined);
-	const why = modeOf(listener) === 'terminate' ? 'it terminates TLS' : `it routes to pool ${toTls}, which has tls`;
-	if (modeOf(listener) !== 'terminate' && toTls === undefined) return [];
-	return [{ path: [...at, 'overflow'], message: `wait needs the epoll engine; here the node engine serves: ${why}` }];
+	return toTls === undefined ? null : `it routes to pool ${toTls}, which has tls`;
 }
 
 function checkTlvs(pool: Written, at: Path): Finding[] {

@@ -6,9 +6,11 @@ import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
 import { CLOSED, CONNECTED, EARLY_BYTES, EOF, FLUSHED, RESET } from '../session-events.ts';
 import type { Straggler } from '../stragglers.ts';
+import { type EarlyOwner, EarlyReader } from './early-reader.ts';
 import { End, NO_FD } from './end.ts';
 import { ERRNO, errnoName } from './errno.ts';
-import { AGAIN, TARGET_LOST } from './flow.ts';
+import { AGAIN, HELD_BACK, TARGET_LOST } from './flow.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import {
 	EPOLLERR,
 	EPOLLET,
@@ -21,21 +23,24 @@ import {
 	SO_ERROR,
 	SOL_SOCKET,
 } from './layouts.ts';
+import type { Pumped } from './loop.ts';
+import { Opening, type OpeningHost, sendOwn } from './opening.ts';
 import type { FdOwner } from './poller.ts';
-import { Relay, type Reporter } from './relay.ts';
+import { Relay } from './relay.ts';
 import type { Tools } from './tools.ts';
-import { openUpstream } from './upstream.ts';
+import { openUpstream, sendAtOnce } from './upstream.ts';
 
 /** What a connected socket is watched for, registered once. */
 export const WATCHED = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 const BROKEN = EPOLLERR | EPOLLHUP;
 
 /**
- * The two sockets of one session. `waiting`: the client's bytes stay in the kernel, only its FIN and RST are
- * looked for. `relaying`: two flows. `flushing`: nothing more is read. `closing`: what was read is still
- * written, then each socket is closed. `closed`: both are gone, or left to the lingerer.
+ * The two sockets of one session. `waiting`: the client's bytes stay in the kernel, unless the session asks to
+ * see them, and its FIN and RST are looked for. `relaying`: two flows. `flushing`: nothing more is read.
+ * `closing`: what was read is still written, then each socket is closed. `closed`: both are gone, or left to
+ * the lingerer.
  */
-export class EpollConnection implements Shell, FdOwner, Reporter, Straggler {
+export class EpollConnection implements Shell, FdOwner, EarlyOwner, OpeningHost, Straggler, Pumped {
 	/** Where events go; set before the first. */
 	report: (event: SessionEvent) => void = () => {};
 	readonly meter = new Meter();
@@ -45,6 +50,10 @@ export class EpollConnection implements Shell, FdOwner, Reporter, Straggler {
 	readonly #backend = new End('backend', NO_FD, false);
 	#phase: 'waiting' | 'relaying' | 'flushing' | 'closing' | 'closed' = 'waiting';
 	#early = false;
+	/** Made when the session first asks to see what the client sends. */
+	#earlyReader: EarlyReader | null = null;
+	/** While the backend is spoken to before the relay. */
+	#opening: Opening | null = null;
 	#relay: Relay | null = null;
 	#flushSide: Side | null = null;
 
@@ -58,50 +67,56 @@ export class EpollConnection implements Shell, FdOwner, Reporter, Straggler {
 
 	hold(): void {}
 
-	peek(_beyond: number, _atMost: number): void {
-		throw new Error('peek: not yet');
+	peek(beyond: number, atMost: number): void {
+		this.#earlyReader ??= new EarlyReader(this.#tools, this, this.#client);
+		this.#earlyReader.ask(beyond, atMost);
 	}
 
-	consume(_bytes: number): void {
-		throw new Error('consume: not yet');
+	consume(bytes: number): void {
+		if (this.#earlyReader?.consume(bytes) === true) this.#early = false;
 	}
 
-	reply(_bytes: Uint8Array): void {
-		throw new Error('reply: not yet');
+	/** So few bytes always find room, unless nobody is there to take them. */
+	reply(bytes: Uint8Array): void {
+		this.#earlyReader?.keep();
+		if (sendOwn(this.#tools, this.#client.fd, bytes, 0) !== bytes.length) this.clientLost();
 	}
 
 	handshake(_tls: TerminateTls, _serverName: string | null): void {
-		throw new Error('handshake: not yet');
+		throw new Error('the epoll engine cannot terminate TLS: such a listener runs on the node engine');
 	}
 
-	greet(_bytes: Uint8Array): void {
-		throw new Error('greet: not yet');
-	}
-
-	secure(_tls: UpstreamTls, _serverName: string | null, _alpn: readonly string[]): void {
-		throw new Error('secure: not yet');
-	}
-
-	connect(pool: PoolSnapshot, backend: BackendSnapshot, _preface: Uint8Array | null): void {
+	connect(pool: PoolSnapshot, backend: BackendSnapshot, preface: Uint8Array | null): void {
 		const opened = openUpstream(this.#tools, pool, backend);
 		if (opened.fd < 0) return this.#connectFailed(opened.fd);
 		this.#backend.begin(opened.fd, backend.target.type === 'unix');
 		const added = this.#tools.poller.add(opened.fd, WATCHED, this);
-		if (added < 0) return this.#dropBackend(added);
+		if (added < 0) return this.dropBackend(added);
 		this.#backend.connecting = !opened.connected;
-		if (opened.connected) this.report(CONNECTED);
+		if (preface !== null) this.#introduce(preface);
+		if (opened.connected) this.#connected();
+	}
+
+	greet(bytes: Uint8Array): void {
+		this.#earlyReader?.keep();
+		this.#opening = new Opening(this.#tools, this, this.#backend, bytes, true);
+		this.#opening.proceed();
+	}
+
+	secure(_tls: UpstreamTls, _serverName: string | null, _alpn: readonly string[]): void {
+		throw new Error('the epoll engine cannot speak TLS to backends: such a listener runs on the node engine');
 	}
 
 	cancelConnect(): void {
 		this.#backend.connecting = false;
+		this.#opening = null;
 		this.#closeNow(this.#backend);
 	}
 
 	relay(gates: RelayGates): void {
 		this.#phase = 'relaying';
-		const ends = { client: this.#client, backend: this.#backend, keepAlive: this.#keepAlive };
-		// What the client sent early was only looked at.
-		this.#client.readable = !this.#client.ended;
+		const held = this.#endEarly();
+		const ends = { client: this.#client, backend: this.#backend, held, keepAlive: this.#keepAlive };
 		this.#relay = new Relay(this.#tools, this, this.meter, gates, ends);
 		this.#relay.pump();
 	}
@@ -117,15 +132,26 @@ export class EpollConnection implements Shell, FdOwner, Reporter, Straggler {
 		this.#continueFlush();
 	}
 
+	/** Answers what the client sent before and nobody consumed. */
+	#endEarly(): HeldBytes | null {
+		const reader = this.#earlyReader;
+		this.#earlyReader = null;
+		if (reader !== null) return reader.end();
+		// What it sent early was only looked at.
+		this.#client.readable = !this.#client.ended;
+		return null;
+	}
+
 	close(manner: 'fin' | 'reset'): void {
 		if (manner === 'reset') {
 			this.abandon();
 			this.report(CLOSED);
 			return;
 		}
+		this.#endEarly();
 		const backendOpen = this.#backend.fd !== NO_FD;
 		this.#phase = 'closing';
-		this.#relay?.stop();
+		this.#relay?.stopForGood();
 		this.#closeWhenWritten(this.#client);
 		this.#closeWhenWritten(this.#backend);
 		if (!backendOpen) this.#over();
@@ -134,6 +160,7 @@ export class EpollConnection implements Shell, FdOwner, Reporter, Straggler {
 	/** Both sockets at once, without a word. */
 	abandon(): void {
 		this.#phase = 'closed';
+		this.#endEarly();
 		this.#relay?.releaseAll();
 		this.#reset(this.#client);
 		this.#reset(this.#backend);
@@ -162,58 +189,103 @@ export class EpollConnection implements Shell, FdOwner, Reporter, Straggler {
 		}
 	}
 
-	/** The client before the relay: only a FIN or a RST is of interest, and that there was a byte. */
+	/** The client before the relay: unless it is read, only a FIN or a RST is of interest, and that there was a byte. */
 	#whileWaiting(events: number): void {
-		if ((events & EPOLLERR) !== 0) return this.#clientLost();
+		if ((events & EPOLLERR) !== 0) return this.clientLost();
 		if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP)) === 0) return;
+		const client = this.#client;
+		client.readable = !client.ended;
+		if ((events & (EPOLLPRI | EPOLLRDHUP)) !== 0) client.readOn = true;
+		if (this.#earlyReader !== null) this.#earlyReader.pump();
 		// With no more than this there is a byte: nothing to look up.
-		if ((events & (EPOLLPRI | EPOLLRDHUP)) === 0) return this.#noteEarly();
-		this.#client.readOn = true;
-		const { libc, scratch } = this.#tools;
-		const seen = libc.recv(this.#client.fd, scratch, 0, 1, MSG_PEEK);
-		if (seen > 0) {
-			this.#noteEarly();
-		} else if (seen === 0 && !this.#client.ended) {
-			this.#client.ended = true;
-			this.report(EOF.client);
-		} else if (seen < 0 && seen !== -ERRNO.EAGAIN) {
-			this.#clientLost();
-		}
+		else if ((events & (EPOLLPRI | EPOLLRDHUP)) === 0) this.noteEarly();
+		else this.lookForEnd();
 	}
 
-	#noteEarly(): void {
+	lookForEnd(): void {
+		if (this.#early && !this.#client.readOn) return;
+		const { libc, scratch } = this.#tools;
+		const seen = libc.recv(this.#client.fd, scratch, 0, 1, MSG_PEEK);
+		if (seen > 0) this.noteEarly();
+		else if (seen === 0) this.clientEnded();
+		else if (seen !== -ERRNO.EAGAIN) this.clientLost();
+	}
+
+	noteEarly(): void {
 		if (this.#early) return;
 		this.#early = true;
 		this.report(EARLY_BYTES);
 	}
 
-	#clientLost(): void {
+	clientEnded(): void {
+		this.#client.readable = false;
+		if (this.#client.ended) return;
+		this.#client.ended = true;
+		this.report(EOF.client);
+	}
+
+	clientLost(): void {
 		if (this.#client.lost) return;
 		this.#client.lost = true;
 		this.report(RESET.client);
 	}
 
+	/** The backend before the relay. */
 	#whileConnecting(events: number): void {
 		const backend = this.#backend;
 		if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP)) !== 0) backend.readable = true;
 		if ((events & (EPOLLPRI | EPOLLRDHUP)) !== 0) backend.readOn = true;
-		if (!backend.connecting) return;
-		if ((events & BROKEN) !== 0) {
-			const error = this.#error(backend);
-			if (error !== 0) return this.#dropBackend(error);
+		if (backend.connecting) {
+			if ((events & BROKEN) !== 0) {
+				const error = this.#error(backend);
+				if (error !== 0) return this.dropBackend(error);
+			}
+			if ((events & EPOLLOUT) === 0) return;
+			backend.connecting = false;
+			this.#connected();
+		} else if (this.#opening !== null) {
+			if ((events & BROKEN) !== 0) backend.readable = true;
+			this.#opening.proceed();
 		}
-		if ((events & EPOLLOUT) === 0) return;
-		backend.connecting = false;
-		this.report(CONNECTED);
+	}
+
+	/** What follows the header must not wait until the backend has acknowledged that. */
+	#introduce(preface: Uint8Array): void {
+		this.#earlyReader?.keep();
+		if (!this.#backend.unix) sendAtOnce(this.#tools.libc, this.#backend.fd);
+		this.#opening = new Opening(this.#tools, this, this.#backend, preface, false);
+	}
+
+	#connected(): void {
+		if (this.#opening === null) this.report(CONNECTED);
+		else this.#opening.proceed();
+	}
+
+	opened(event: SessionEvent): void {
+		this.#opening = null;
+		this.report(event);
+	}
+
+	refuseBackend(reason: string): void {
+		this.#opening = null;
+		this.#closeNow(this.#backend);
+		this.report({ type: 'upstream-tls-failed', reason });
 	}
 
 	// --- the end ---
 
+	/** A gate may let pass what was held of the client. */
+	pump(): void {
+		if (this.#phase === 'flushing') this.#continueFlush();
+	}
+
 	#continueFlush(): void {
 		const side = this.#flushSide;
 		if (side === null || this.#relay === null) return;
-		const written = this.#relay.inward(side).flush();
+		const flow = this.#relay.inward(side);
+		const written = flow.flush();
 		if (written === TARGET_LOST) return this.#relay.lose(side);
+		if (written === HELD_BACK) return this.#tools.awaitGate(this, flow);
 		if (written !== AGAIN) return;
 		this.#flushSide = null;
 		this.report(FLUSHED[side]);
@@ -275,8 +347,9 @@ export class EpollConnection implements Shell, FdOwner, Reporter, Straggler {
 		return this.#tools.libc.getOption(fd, SOL_SOCKET, SO_ERROR);
 	}
 
-	#dropBackend(error: number): void {
+	dropBackend(error: number): void {
 		this.#backend.connecting = false;
+		this.#opening = null;
 		this.#closeNow(this.#backend);
 		this.#connectFailed(error);
 	}

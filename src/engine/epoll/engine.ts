@@ -136,13 +136,20 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 
 	#begin(listener: ListenerSnapshot, from: EpollListener, fd: number, peer: Endpoint): void {
 		const connection = new EpollConnection(this.#tools, fd, from.isUnix, listener.keepAlive);
-		const facts = { listener: listener.index, peer, local: null };
+		const local = listener.needsLocal && !from.isUnix ? this.#localOf(fd) : null;
+		const facts = { listener: listener.index, peer, local };
 		const session = this.#options.createSession(facts, connection.meter);
 		const journey = this.#driver.add(session, connection);
 		this.#connections.set(session, connection);
 		connection.report = (event) => this.#driver.tell(journey, event);
 		const added = this.poller.add(fd, WATCHED, connection);
 		this.#driver.tell(journey, added < 0 ? { type: 'kill', outcome: 'internal-error' } : ACCEPTED);
+	}
+
+	/** The address that a client has connected to, which its listener may not know. */
+	#localOf(fd: number): Endpoint | null {
+		const { address } = this.#tools;
+		return this.#libc.getsockname(fd, address.buffer) < 0 ? null : address.take();
 	}
 
 	#sessionOver(session: S): void {
@@ -205,7 +212,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 			buffers: new BufferPool(libc, SCRATCH_BYTES),
 			scratch,
 			lingerer: this.#lingerer,
-			stragglers: new Stragglers(this.#options.stragglers),
+			stragglers: new Stragglers(() => this.#options.stragglers()),
 			spare: this.#listeners.spare,
 			address: new SocketAddress(libc),
 			nowNs: () => this.#loop.nowNs,

@@ -4,6 +4,7 @@ import type { DeadlineEntry } from '../deadlines.ts';
 import type { Meter } from '../meter.ts';
 import type { BufferPool } from './buffers.ts';
 import { ERRNO } from './errno.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import { MSG_NOSIGNAL, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from './layouts.ts';
 import type { Libc, NativeBuffer } from './libc.ts';
 import type { Pipe, PipePool } from './pipes.ts';
@@ -78,6 +79,8 @@ export class Flow implements DeadlineEntry {
 	ended: boolean;
 	/** The source was reset: what it sent before is read as far as the target and the gate take it at once. */
 	failing = false;
+	/** What was read of the source before and goes first. Null once it has all passed the gate. */
+	held: HeldBytes | null = null;
 	#kept: NativeBuffer | null = null;
 	#keptFrom = 0;
 	#keptTo = 0;
@@ -116,22 +119,22 @@ export class Flow implements DeadlineEntry {
 
 	/** Everything that was read has been taken by the kernel for the other side. */
 	get empty(): boolean {
-		return this.#kept === null && (this.#pipe === null || this.#pipe.bytes === 0);
+		return this.held === null && this.#kept === null && (this.#pipe === null || this.#pipe.bytes === 0);
 	}
 
 	/** Moves what can be moved now. */
 	pump(): PumpResult {
 		for (let round = 0; round < ROUNDS; round++) {
 			const written = this.flush();
-			if (written !== AGAIN) return written === WAITING ? this.#pause() : written;
-			if (this.ended || !this.readable) return this.#pause();
+			if (written !== AGAIN) return this.#pause(written);
+			if (this.ended || !this.readable) return this.#pause(WAITING);
 			if (this.#bulky) this.#pipe ??= this.#tools.pipes.borrow();
 			const pipe = this.#pipe;
 			const allowed = this.gate.ask(
 				pipe === null ? this.#tools.scratch.bytes.length : pipe.capacity,
 				this.#tools.nowNs(),
 			);
-			if (allowed === 0) return this.#holdBack();
+			if (allowed === 0) return this.#pause(this.#holdBack());
 			if (this.#heldBack) this.#letGo();
 			const read = pipe === null ? this.#copy(allowed) : this.#spliceIn(pipe, allowed);
 			if (read !== AGAIN) return read;
@@ -140,12 +143,13 @@ export class Flow implements DeadlineEntry {
 	}
 
 	/** No edge is to come from a source that was reset. */
-	#pause(): PumpResult {
-		return this.failing ? SOURCE_LOST : WAITING;
+	#pause(result: PumpResult): PumpResult {
+		return this.failing && result !== TARGET_LOST ? SOURCE_LOST : result;
 	}
 
-	/** Writes what is kept. AGAIN: nothing is left of it. */
+	/** Writes what was read. AGAIN: nothing is left of it. */
 	flush(): PumpResult {
+		if (this.held !== null) return this.#sendHeld(this.held);
 		if (this.#kept !== null) return this.#sendKept(this.#kept);
 		if (this.#pipe !== null && this.#pipe.bytes > 0) return this.#spliceOut(this.#pipe);
 		return AGAIN;
@@ -157,6 +161,7 @@ export class Flow implements DeadlineEntry {
 		this.gate.rest();
 		if (this.#kept !== null) this.#tools.buffers.giveBack(this.#kept);
 		if (this.#pipe !== null) this.#tools.pipes.giveBack(this.#pipe);
+		this.held = null;
 		this.#kept = null;
 		this.#pipe = null;
 	}
@@ -175,11 +180,33 @@ export class Flow implements DeadlineEntry {
 			this.#bulky = true;
 			this.#fullReads = 0;
 		}
-		const sent = libc.send(this.#target, scratch, 0, got, MSG_NOSIGNAL);
-		if (sent === got) return AGAIN;
+		return this.#sendOn(got);
+	}
+
+	/** Sends what stands in the scratch buffer, and keeps what is not taken. */
+	#sendOn(bytes: number): PumpResult {
+		const { libc, scratch } = this.#tools;
+		const sent = libc.send(this.#target, scratch, 0, bytes, MSG_NOSIGNAL);
+		if (sent === bytes) return AGAIN;
 		if (sent < 0 && sent !== -ERRNO.EAGAIN) return TARGET_LOST;
-		this.#keep(scratch, Math.max(sent, 0), got);
+		this.#keep(scratch, Math.max(sent, 0), bytes);
 		return AGAIN;
+	}
+
+	/** As the gate lets it, with nothing else between. AGAIN: all of it is out. */
+	#sendHeld(held: HeldBytes): PumpResult {
+		const { scratch } = this.#tools;
+		for (;;) {
+			const written = this.#kept === null ? AGAIN : this.#sendKept(this.#kept);
+			if (written !== AGAIN || this.held === null) return written;
+			const allowed = this.gate.ask(Math.min(held.length, scratch.bytes.length), this.#tools.nowNs());
+			if (allowed === 0) return this.#holdBack();
+			if (this.#heldBack) this.#letGo();
+			held.moveTo(scratch.bytes, allowed);
+			if (held.length === 0) this.held = null;
+			this.#count(allowed);
+			if (this.#sendOn(allowed) === TARGET_LOST) return TARGET_LOST;
+		}
 	}
 
 	#keep(scratch: NativeBuffer, from: number, to: number): void {
@@ -250,7 +277,7 @@ export class Flow implements DeadlineEntry {
 	#holdBack(): PumpResult {
 		if (!this.#heldBack) this.#meter.holdBack(this.#tools.nowNs());
 		this.#heldBack = true;
-		return this.failing ? SOURCE_LOST : HELD_BACK;
+		return HELD_BACK;
 	}
 
 	#letGo(): void {

@@ -46,6 +46,7 @@ export const IPPROTO_IP = 0;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const MSG_PEEK = 2;
 export const MSG_NOSIGNAL = 0x4000;
+export const SHUT_RD = 0;
 export const SHUT_WR = 1;
 export const F_SETPIPE_SZ = 1031;
 export const SPLICE_F_MOVE = 1;

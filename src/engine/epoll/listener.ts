@@ -1,7 +1,7 @@
 import type { Endpoint } from '../../core/address.ts';
 import type { BindSnapshot, KeepAlive } from '../../core/snapshot.ts';
 import { ERRNO } from './errno.ts';
-import { EPOLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK } from './layouts.ts';
+import { EPOLLIN, SHUT_RD, SOCK_CLOEXEC, SOCK_NONBLOCK } from './layouts.ts';
 import type { Libc } from './libc.ts';
 import type { FdOwner, Poller } from './poller.ts';
 import type { SocketAddress } from './sockaddr.ts';
@@ -98,9 +98,13 @@ export class EpollListener implements FdOwner {
 		}
 	}
 
-	/** Takes all that waits, whatever the limits, and pauses for good: closing the socket would reset it. */
+	/**
+	 * Takes all that waits, whatever the limits, and listens no more: closing the socket would reset it. Its owner may
+	 * close it later; nobody comes in meanwhile, where another socket on this address would have taken them.
+	 */
 	acceptLast(): void {
 		for (let left = LAST_BATCHES * BATCH; left > 0 && this.#acceptOne(); left--);
+		this.#libc.shutdown(this.fd, SHUT_RD);
 		this.pause();
 	}
 

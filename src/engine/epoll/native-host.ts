@@ -23,8 +23,8 @@ export class EpollHost implements NativeHost {
 	readonly #libc: Libc;
 	readonly #workers: number;
 	readonly pipes: number;
+	readonly bells: readonly number[];
 	readonly #backlog = systemBacklog();
-	readonly #bells: readonly number[];
 	readonly #memory: SharedArrayBuffer;
 	readonly #table: DescriptorTable;
 	readonly #owned = new Map<string, Owned>();
@@ -34,13 +34,13 @@ export class EpollHost implements NativeHost {
 		this.#libc = libc;
 		this.#workers = options.workers;
 		this.pipes = options.pipes;
-		this.#bells = Array.from({ length: options.workers }, () => libc.eventfd(EFD_NONBLOCK | EFD_CLOEXEC));
+		this.bells = Array.from({ length: options.workers }, () => libc.eventfd(EFD_NONBLOCK | EFD_CLOEXEC));
 		this.#memory = DescriptorTable.memoryFor(options.nofile);
 		this.#table = new DescriptorTable(this.#memory);
 	}
 
 	startOf(worker: number): NativeStart {
-		return { bells: this.#bells, descriptors: this.#memory, pipes: Math.floor(this.pipes / this.#workers), worker };
+		return { descriptors: this.#memory, pipes: Math.floor(this.pipes / this.#workers), worker };
 	}
 
 	/** Opens what the snapshot adds; answers what could not be opened, ready to print. */
@@ -81,7 +81,7 @@ export class EpollHost implements NativeHost {
 	}
 
 	ring(worker: number): void {
-		const bell = this.#bells[worker];
+		const bell = this.bells[worker];
 		if (bell !== undefined) this.#libc.signal(bell);
 	}
 
@@ -99,7 +99,7 @@ export class EpollHost implements NativeHost {
 			removeSocketFile(bind);
 		}
 		this.#owned.clear();
-		for (const bell of this.#bells) this.#libc.close(bell);
+		for (const bell of this.bells) this.#libc.close(bell);
 	}
 
 	#ensure({ key, bind, listener }: WantedBind, worker: number, snapshot: Snapshot): string | null {

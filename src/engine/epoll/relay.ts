@@ -5,6 +5,7 @@ import type { Meter } from '../meter.ts';
 import { EOF, RELAY_ENDED, RESET } from '../session-events.ts';
 import type { End } from './end.ts';
 import { AGAIN, ENDED, Flow, HELD_BACK, type PumpResult, SOURCE_LOST, TARGET_LOST } from './flow.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import {
 	EPOLLERR,
 	EPOLLHUP,
@@ -46,7 +47,13 @@ export class Relay {
 		reporter: Reporter,
 		meter: Meter,
 		gates: RelayGates,
-		ends: { readonly client: End; readonly backend: End; readonly keepAlive: KeepAlive },
+		ends: {
+			readonly client: End;
+			readonly backend: End;
+			/** What was read of the client before. */
+			readonly held: HeldBytes | null;
+			readonly keepAlive: KeepAlive;
+		},
 	) {
 		const { client, backend } = ends;
 		this.#tools = tools;
@@ -55,6 +62,7 @@ export class Relay {
 		this.#client = client;
 		this.#backend = backend;
 		this.#upload = new Flow(tools, meter, gates.upload, 'upload', client, backend.fd);
+		if (ends.held !== null && ends.held.length > 0) this.#upload.held = ends.held;
 		this.#download = new Flow(tools, meter, gates.download, 'download', backend, client.fd);
 	}
 
@@ -112,6 +120,12 @@ export class Relay {
 	/** Reads no more; what was read is still there to be written. */
 	stop(): void {
 		this.#stopped = true;
+	}
+
+	/** As `stop`, and what was held of the client is dropped: it counts as little as what was not read. */
+	stopForGood(): void {
+		this.#stopped = true;
+		this.#upload.held = null;
 	}
 
 	/** Gives back what the flow borrowed; bytes not yet written are lost. */

@@ -57,9 +57,14 @@ function addressOf(libc: Libc, target: SocketTarget): SocketAddress | null {
 	return address;
 }
 
+/** Small pieces do not wait for the acknowledgement of those before (tcp(7), TCP_NODELAY). */
+export function sendAtOnce(libc: Libc, fd: number): void {
+	libc.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
 /** TCP_NODELAY and keep-alive. */
 export function tuneUpstream(libc: Libc, fd: number, keepAlive: KeepAlive): void {
-	libc.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	sendAtOnce(libc, fd);
 	setKeepAlive(libc, fd, keepAlive);
 }
 

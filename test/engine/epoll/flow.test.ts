@@ -11,6 +11,7 @@ import {
 	TARGET_LOST,
 	WAITING,
 } from '../../../src/engine/epoll/flow.ts';
+import { HeldBytes } from '../../../src/engine/epoll/held-bytes.ts';
 import { SHUT_WR } from '../../../src/engine/epoll/layouts.ts';
 import { PipePool } from '../../../src/engine/epoll/pipes.ts';
 import { Meter } from '../../../src/engine/meter.ts';
@@ -191,6 +192,49 @@ t.test('a gate that is shut holds back, and the meter knows since when', async (
 	t.equal(take(ends.out), 'def');
 	t.equal(meter.throttledSinceNs, 0);
 });
+
+t.test('what was held of the source goes first, and only as the gate lets it', async (t) => {
+	const { flow, gate, meter, ...ends } = bench(t);
+	const held = new HeldBytes();
+	held.add(Buffer.from('before '), 7, 7);
+	flow.held = held;
+	gate.left = 3;
+	put(ends.in, 'behind');
+	t.equal(flow.pump(), HELD_BACK);
+	t.equal(take(ends.out), 'bef');
+	t.notOk(flow.empty);
+	gate.left = 0;
+	t.equal(flow.flush(), HELD_BACK, 'nor does a flush take another way');
+	flow.failing = true;
+	t.equal(flow.pump(), SOURCE_LOST);
+	flow.failing = false;
+	gate.left = 100;
+	t.equal(flow.pump(), WAITING);
+	t.equal(take(ends.out), 'ore behind');
+	t.equal(meter.uploadBytes, 13);
+	t.equal(gate.passed, 13);
+	t.equal(meter.throttledSinceNs, 0);
+	t.same([flow.empty, flow.held], [true, null]);
+});
+
+t.test(
+	'what the target does not take of what was held is kept, and nothing is read before the rest of it',
+	async (t) => {
+		const house = bench(t);
+		const data = patternOf(3_000_000);
+		const held = new HeldBytes();
+		held.add(data, data.length, data.length);
+		house.flow.held = held;
+		put(house.in, 'behind');
+		const got: string[] = [];
+		for (let text: string | number | null = ''; !house.flow.empty || typeof text === 'string'; ) {
+			house.flow.pump();
+			text = take(house.out, 1_000_000);
+			if (typeof text === 'string') got.push(text);
+		}
+		t.equal(digestOf(Buffer.from(got.join(''), 'latin1')), digestOf(Buffer.concat([data, Buffer.from('behind')])));
+	},
+);
 
 t.test('a source that was reset is noticed though the gate is shut, or the target is slow', async (t) => {
 	const shut = bench(t);

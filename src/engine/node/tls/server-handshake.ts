@@ -10,7 +10,7 @@ export interface HandshakeOwner {
 	/** The connection is closed. */
 	handshakeFailed(reason: string): void;
 	/** The connection is closed: the client has reset it. */
-	handshakeReset(): void;
+	handshakeReset(error: NodeJS.ErrnoException): void;
 }
 
 /**
@@ -52,7 +52,7 @@ export class ServerHandshake {
 	fail(error: NodeJS.ErrnoException, socket: TLSSocket): void {
 		if (this.#over) return;
 		this.#over = true;
-		if (isReset(error)) return this.#owner.handshakeReset();
+		if (isReset(error)) return this.#owner.handshakeReset(error);
 		const unauthorized = socket.authorizationError as Error | string | null | undefined;
 		this.#owner.handshakeFailed(unauthorized ? `client certificate: ${unauthorized}` : failureReason(error));
 	}

@@ -6,7 +6,7 @@ import type { TerminateTls } from '../../../../src/core/snapshot.ts';
 import { certificateAuthority } from '../../../support/certificates.ts';
 import { startBackend } from '../../../support/echo.ts';
 import { type AcceptOptions, acceptOne, type InHand, OPEN_GATES, placeAt } from '../../../support/node-connection.ts';
-import { pass, peerOf, until } from '../../../support/peers.ts';
+import { digestOf, pass, patternOf, peerOf, until } from '../../../support/peers.ts';
 import { certificateOf, type DialTlsOptions, secureClient, type TlsPeer, terminateTls } from '../../../support/tls.ts';
 
 const ca = certificateAuthority(t);
@@ -230,4 +230,27 @@ t.test('rubbish inside an established session is an end of the connection', asyn
 	t.equal((await it.next('reset')).side, 'client');
 	it.connection.close('reset');
 	await client.ending();
+});
+
+t.test('what was read before rubbish, and was held back, goes to the other side once', async (t) => {
+	const backend = await startBackend(t);
+	const [it, client] = await terminated(t, plain);
+	const place = placeAt(backend);
+	it.connection.connect(place.pool, place.backend, null);
+	await it.next('connected');
+	const readyNs = performance.now() * 1e6 + 50e6;
+	const upload = { ...OPEN_GATES.upload, readyNs, ask: (want: number, nowNs: number) => (nowNs < readyNs ? 0 : want) };
+	it.connection.relay({ ...OPEN_GATES, upload });
+	it.onEvent = (event) => {
+		if (event.type === 'reset') it.connection.flush('backend');
+	};
+	const server = peerOf(await backend.accepted());
+	const sent = patternOf(40_000);
+	client.send(sent);
+	client.transport.write('this is no TLS record, as anybody can see');
+	await it.next('flushed');
+	it.connection.close('fin');
+	await server.ending();
+	t.equal(server.bytes, sent.length);
+	t.equal(server.digest, digestOf(sent));
 });
