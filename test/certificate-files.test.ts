@@ -20,7 +20,6 @@ function put(issued: Issued | undefined): void {
 }
 
 const configOf = (backend: string, rotate: string): ConfigInput => ({
-	engine: 'node',
 	workers: 2,
 	listeners: [
 		{
