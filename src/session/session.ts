@@ -5,13 +5,13 @@ import type { ListenerTimeouts, SlotRef } from '../core/snapshot.ts';
 import { otherSide, type Side } from '../core/units.ts';
 import type { RefusalDecision } from '../policy/admission.ts';
 import { at } from '../policy/world.ts';
+import { refusalOfTls } from '../wire/postgres.ts';
 import { account } from './account.ts';
 import { CANCEL_CONNECT, CLOSE_FIN, CLOSE_RESET, FLUSH, HOLD, SHUTDOWN } from './actions.ts';
 import { Arrival, type Arrived } from './arrival.ts';
 import type { SessionContext, SessionDesk, SessionHost } from './context.ts';
 import { Journal } from './journal.ts';
 import { after, EARLY_RESET_MS, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
-import { refuseGreeting } from './upstream.ts';
 
 /**
  * Where a session is on its journey. `proxy-header`, `client-hello`: what the client sends first is read. `handshaking`:
@@ -265,7 +265,7 @@ export class Session {
 	}
 
 	private onGreeted(bytes: Uint8Array, nowNs: number, out: SessionAction[]): void {
-		const refused = refuseGreeting(bytes);
+		const refused = refusalOfTls(bytes);
 		if (refused === null) return this.stepUp('greet', nowNs, out);
 		out.push(CANCEL_CONNECT);
 		this.onConnectFailed('tls', refused, nowNs, out);
