@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import { Admin } from './admin.ts';
 import { monotonicClock } from './clock.ts';
 import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
+import type { Operations } from './control/admin/operations.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
 import { parseConfigText } from './control/config/load.ts';
 import type { Config } from './control/config/schema.ts';
@@ -14,7 +15,7 @@ import { HealthKeeper } from './control/health-keeper.ts';
 import { type Log, tellRefused } from './control/log.ts';
 import { Patience, unlessCancelled } from './control/patience.ts';
 import { afterTimeout } from './control/probe-schedule.ts';
-import { TcpProbes } from './control/probes.ts';
+import { Probes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, RELOAD_LOOKUPS_MS, START_LOOKUPS_MS, systemLookup } from './control/resolve.ts';
 import { type Prepared, type Renewal, SnapshotSources } from './control/snapshot-sources.ts';
@@ -73,7 +74,7 @@ export class App {
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
 	private readonly sources: SnapshotSources;
-	private readonly probes = new TcpProbes();
+	private readonly probes = new Probes();
 	private readonly health: HealthKeeper;
 	private readonly book = new AddressBook();
 	/** For `explain`. */
@@ -183,6 +184,11 @@ export class App {
 	get held(): { readonly zero: boolean; readonly faults: readonly string[] } {
 		const { repairs } = this.fleet.shared;
 		return { zero: repairs.isZero(), faults: repairs.audit() };
+	}
+
+	/** What can be seen and changed while it runs. */
+	get operations(): Operations {
+		return this.admin.operations;
 	}
 
 	/** Where the admin API listens, or null. */
