@@ -1,6 +1,6 @@
 import type { Granted } from '../core/desk.ts';
 import type { ConnectFailure, Outcome } from '../core/outcome.ts';
-import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
+import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent, TlsFacts } from '../core/session-io.ts';
 import type { ListenerTimeouts, SlotRef } from '../core/snapshot.ts';
 import { otherSide, type Side } from '../core/units.ts';
 import type { RefusalDecision } from '../policy/admission.ts';
@@ -122,7 +122,7 @@ export class Session {
 				if (this.isReading) this.onBytes(event.bytes, nowNs, out);
 				return;
 			case 'tls-ready':
-				if (this.state === 'handshaking') this.follow(this.arriving().handshaken(event.tls, nowNs), nowNs, out);
+				if (this.state === 'handshaking') this.onTlsReady(event.tls, nowNs, out);
 				return;
 			case 'tls-failed':
 				if (this.state === 'handshaking') this.end('tls-failed', event.reason, 'fin', out);
@@ -222,6 +222,12 @@ export class Session {
 			if (action.type === 'consume' && action.bytes === bytes.length) this.earlyBytes = false;
 		}
 		this.follow(arrived, nowNs, out);
+	}
+
+	private onTlsReady(tls: TlsFacts, nowNs: number, out: SessionAction[]): void {
+		// What it sent until now was the handshake, and no payload.
+		this.earlyBytes = false;
+		this.follow(this.arriving().handshaken(tls, nowNs), nowNs, out);
 	}
 
 	private hold(refusal: RefusalDecision, nowNs: number, out: SessionAction[]): void {
