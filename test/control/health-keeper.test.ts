@@ -7,8 +7,8 @@ import type { Health } from '../../src/core/desk.ts';
 import type { LogEvent } from '../../src/core/record.ts';
 import type { ActiveHealth, PassiveHealth, SlotRef } from '../../src/core/snapshot.ts';
 import type { Total } from '../../src/shared/layout.ts';
-import { upstreamTls } from '../support/probing.ts';
 import { countingSlots, type PoolSpec, snapshotOf } from '../support/snapshots.ts';
+import { upstreamTls } from '../support/tls.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
 
 const ACTIVE: ActiveHealth = {

@@ -1,7 +1,6 @@
 import type { ProbeRequest, ProbeResult } from '../../src/control/probe/request.ts';
 import { Probes } from '../../src/control/probes.ts';
 import type { SocketTarget } from '../../src/core/address.ts';
-import type { UpstreamTls } from '../../src/core/snapshot.ts';
 import type { Teardown } from './echo.ts';
 import { targetOf } from './peers.ts';
 
@@ -20,19 +19,6 @@ export const probeRequest = (address: string, more: Partial<ProbeRequest> = {}):
 	proxyProtocol: null,
 	tls: null,
 	timeoutMs: 10_000,
-	...more,
-});
-
-/** How a pool speaks TLS when its `tls` says nothing but that it does. */
-export const upstreamTls = (more: Partial<UpstreamTls> = {}): UpstreamTls => ({
-	identity: 'a',
-	startTls: null,
-	verify: true,
-	ca: null,
-	serverName: { from: 'backend' },
-	alpn: [],
-	minVersion: 'TLSv1.2',
-	clientCertificate: null,
 	...more,
 });
 

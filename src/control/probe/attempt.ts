@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
+import { errorText } from '../../core/errors.ts';
 import { leave } from './leave.ts';
 import type { ProbeRequest, ProbeResult } from './request.ts';
-import { failureText } from './wording.ts';
 
 /** Ends a conversation with a result other than good. */
 export class ProbeFault extends Error {
@@ -71,7 +71,7 @@ export function begin(conversation: Conversation, attempt: Attempt, done: (resul
 
 /** Anything else is a fault of ours: no verdict on the backend. */
 const resultOf = (fault: unknown): ProbeResult =>
-	fault instanceof ProbeFault ? fault.result : { type: 'none', reason: failureText(fault) };
+	fault instanceof ProbeFault ? fault.result : { type: 'none', reason: `internal fault: ${errorText(fault)}` };
 
 /** Resolves when `event` comes; rejects with `faultOf` the error when the socket fails before, or of null when it closes. */
 export function arrival(socket: Socket, event: string, faultOf: (error: Error | null) => ProbeFault): Promise<void> {

@@ -3,10 +3,10 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { formatTarget } from '../../core/address.ts';
 import type { ProbeType } from '../../core/snapshot.ts';
+import { failureReason } from '../../core/tls-failure.ts';
 import { type Attempt, bad } from './attempt.ts';
 import type { ProbeRequest } from './request.ts';
 import { open } from './secure.ts';
-import { failureText } from './wording.ts';
 
 /** Of an answer. */
 const MAX_HEADER_BYTES = 16_384;
@@ -36,7 +36,9 @@ function get(socket: Socket, path: string, host: string): Promise<number> {
 			resolve(statusCode);
 		};
 		asked.once('response', answered).once('upgrade', answered);
-		asked.on('error', (error) => reject(bad(`no HTTP answer: ${failureText(error)}`)));
+		asked.on('error', (error) =>
+			reject(bad(`no HTTP answer: ${loan.readableEnded ? 'closed' : failureReason(error)}`)),
+		);
 		asked.end();
 	});
 }

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import type { ScriptStep } from '../../core/snapshot.ts';
+import { failureReason } from '../../core/tls-failure.ts';
 import { type Attempt, bad, type ProbeFault } from './attempt.ts';
 import { nextBytes } from './next-bytes.ts';
 import { open } from './secure.ts';
-import { failureText, showBytes } from './wording.ts';
+import { showBytes } from './wording.ts';
 
 /** What may come before what is expected has come. */
 const MAX_HEARD_BYTES = 65_536;
@@ -40,7 +41,7 @@ class Listener {
 		const expected = Buffer.from(text, 'latin1');
 		this.attempt.missing = () => this.difference(expected);
 		const ended = (error: Error | null): ProbeFault =>
-			bad(`${this.difference(expected)} before ${error === null ? 'it closed' : failureText(error)}`);
+			bad(`${this.difference(expected)} before it ${error === null ? 'closed' : `failed: ${failureReason(error)}`}`);
 		for (let from = 0; ; ) {
 			const at = this.heard.indexOf(expected, from);
 			if (at >= 0) {

@@ -1,12 +1,12 @@
 import { isIP, type Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { UpstreamTls } from '../../core/snapshot.ts';
+import { failureReason } from '../../core/tls-failure.ts';
 import { POSTGRES_SSL_REQUEST, refusalOfTls } from '../../wire/postgres.ts';
 import { type Attempt, arrival, bad, ProbeFault } from './attempt.ts';
 import { dial } from './dial.ts';
 import { nextBytes } from './next-bytes.ts';
 import type { ProbeRequest } from './request.ts';
-import { failureText } from './wording.ts';
 
 /** A connection to the backend, under TLS where its pool has it. `alpn`: what is offered instead of the pool's own. */
 export const open = (attempt: Attempt, alpn?: readonly string[]): Promise<Socket> =>
@@ -31,7 +31,7 @@ async function askPostgres(attempt: Attempt, raw: Socket): Promise<void> {
 	attempt.missing = () => 'no answer to SSLRequest';
 	raw.write(POSTGRES_SSL_REQUEST);
 	const answer = await nextBytes(raw, (error) =>
-		bad(`closed after SSLRequest${error === null ? '' : ` (${failureText(error)})`}`),
+		bad(`no answer to SSLRequest: ${error === null ? 'closed' : failureReason(error)}`),
 	);
 	const refusal = refusalOfTls(answer);
 	if (refusal !== null) throw bad(refusal);
@@ -55,7 +55,7 @@ function handshake(raw: Socket, request: ProbeRequest, alpn: readonly string[]):
 			rejectUnauthorized: tls?.verify ?? false,
 		});
 	} catch (error) {
-		throw new ProbeFault({ type: 'none', reason: `cannot speak TLS: ${failureText(error as Error)}` });
+		throw new ProbeFault({ type: 'none', reason: `cannot speak TLS: ${failureReason(error as Error)}` });
 	}
 }
 
@@ -82,4 +82,4 @@ function contextOf(tls: UpstreamTls): SecureContext {
 }
 
 const handshakeFault = (error: Error | null): ProbeFault =>
-	bad(`TLS handshake failed: ${error === null ? 'the connection was closed' : failureText(error)}`);
+	bad(`TLS handshake failed: ${error === null ? 'the connection was closed' : failureReason(error)}`);

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
+import { failureReason } from '../../core/tls-failure.ts';
 import { type Attempt, bad } from './attempt.ts';
 import { secure } from './secure.ts';
-import { failureText } from './wording.ts';
 
 /** How long a backend may take to refuse us after its handshake; who says nothing by then has not. */
 const OBJECTION_MS = 1_000;
@@ -26,7 +26,7 @@ function noObjection(socket: TLSSocket): Promise<void> {
 		const heard = settle(resolve);
 		const failed = (error: NodeJS.ErrnoException): void => {
 			const alert = error.code?.startsWith('ERR_SSL_') === true;
-			settle(() => (alert ? reject(bad(`TLS handshake refused: ${failureText(error)}`)) : resolve()))();
+			settle(() => (alert ? reject(bad(`TLS handshake refused: ${failureReason(error)}`)) : resolve()))();
 		};
 		const late = setTimeout(heard, OBJECTION_MS).unref();
 		socket.on('session', heard).on('data', heard).on('end', heard).on('close', heard).on('error', failed);

@@ -1,6 +1,5 @@
 /** What backends get to write into our log is shortened to this. */
 const MAX_SHOWN = 60;
-const MAX_FAILURE = 160;
 
 /** So many bytes in a row of what was sent are not shown when they come back. */
 const SECRET_BYTES = 4;
@@ -35,17 +34,3 @@ const ESCAPES: Readonly<Record<string, string>> = { '\r': '\\r', '\n': '\\n', '\
 const escaped = (character: string): string =>
 	ESCAPES[character] ??
 	(/[\x20-\x7e]/.test(character) ? character : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
-
-/** Why something failed, on one line: the reason of OpenSSL or the HTTP parser, else the system's code, else the message. */
-export function failureText(error: unknown): string {
-	if (!(error instanceof Error)) return oneLine(String(error));
-	const { reason, syscall, code }: NodeJS.ErrnoException & { readonly reason?: string } = error;
-	if (reason !== undefined && reason !== '') return oneLine(reason);
-	return oneLine(syscall === undefined ? error.message : (code ?? error.message));
-}
-
-/** Backends write parts of it: names in certificates, for instance. */
-function oneLine(text: string): string {
-	const line = text.replace(/[^\x21-\x7e]+/g, ' ').trim();
-	return line.length > MAX_FAILURE ? `${line.slice(0, MAX_FAILURE - 3)}...` : line;
-}

@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net';
+import { createServer } from 'node:tls';
 import t from 'tap';
 import type { ProbeRequest } from '../../../src/control/probe/request.ts';
 import { readProxyHeader } from '../../../src/wire/proxy-protocol.ts';
 import { certificateAuthority } from '../../support/certificates.ts';
 import { startBackend } from '../../support/echo.ts';
 import { socketFolder } from '../../support/net-ports.ts';
-import { peerOf, until } from '../../support/peers.ts';
-import { GOOD, prober, upstreamTls } from '../../support/probing.ts';
-import { startTlsBackend } from '../../support/tls-backend.ts';
+import { peerOf } from '../../support/peers.ts';
+import { GOOD, prober } from '../../support/probing.ts';
+import { TlsPeer, upstreamTls } from '../../support/tls.ts';
 
 const LOCAL = '0d0a0d0a000d0a515549540a20000000';
 
@@ -46,9 +47,10 @@ t.test('over a unix socket version 1 knows no addresses', async (t) => {
 t.test('the header goes before everything else, TLS too', async (t) => {
 	const { run } = prober(t);
 	const ca = certificateAuthority(t);
-	const secure = await startTlsBackend(t, { ...ca.issue(['127.0.0.1']) }, (socket) => {
-		socket.on('end', () => socket.end());
-		socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+	const clients: TlsPeer[] = [];
+	const secure = createServer({ ...ca.issue(['127.0.0.1']) }, (tls) => {
+		clients.push(new TlsPeer(tls, tls));
+		tls.once('data', () => tls.end('HTTP/1.1 200 OK\r\n\r\n'));
 	});
 	const versions: number[] = [];
 	const onClient = (socket: Socket): void => {
@@ -58,7 +60,7 @@ t.test('the header goes before everything else, TLS too', async (t) => {
 			if (result.type !== 'parsed') return void socket.destroy();
 			versions.push(result.header.version);
 			socket.unshift(bytes.subarray(result.header.bytes));
-			secure.server.emit('connection', socket);
+			secure.emit('connection', socket);
 		});
 	};
 	const backend = await startBackend(t, { onClient });
@@ -72,6 +74,5 @@ t.test('the header goes before everything else, TLS too', async (t) => {
 		t.strictSame(await run(backend.address, { probe, tls, proxyProtocol: { version: 'v2' } }), GOOD, probe.type);
 	}
 	t.strictSame(versions, [2, 2, 2]);
-	await until('the backend has noticed', () => secure.endings.length === 3);
-	t.strictSame(secure.endings, ['fin', 'fin', 'fin']);
+	for (const client of clients) t.equal(await client.ending(), 'fin');
 });

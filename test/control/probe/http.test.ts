@@ -8,7 +8,8 @@ import { certificateAuthority } from '../../support/certificates.ts';
 import { startBackend, type Teardown } from '../../support/echo.ts';
 import { socketFolder } from '../../support/net-ports.ts';
 import { peerOf, until } from '../../support/peers.ts';
-import { bad, GOOD, prober, upstreamTls } from '../../support/probing.ts';
+import { bad, GOOD, prober } from '../../support/probing.ts';
+import { upstreamTls } from '../../support/tls.ts';
 
 const http = (more: { path?: string; status?: number[] } = {}) =>
 	({ probe: { type: 'http', path: '/', status: [200], ...more } }) as const;
@@ -140,9 +141,9 @@ t.test('what is no answer', async (t) => {
 			(socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'),
 			/^no HTTP answer: /,
 		],
-		['a FIN', (socket) => socket.end(), 'no HTTP answer: socket hang up'],
-		['a FIN in the head', (socket) => socket.end('HTTP/1.1 200'), 'no HTTP answer: socket hang up'],
-		['a RST', (socket) => socket.once('data', () => socket.resetAndDestroy()), 'no HTTP answer: ECONNRESET'],
+		['a FIN', (socket) => socket.end(), 'no HTTP answer: closed'],
+		['a FIN in the head', (socket) => socket.end('HTTP/1.1 200'), 'no HTTP answer: closed'],
+		['a RST', (socket) => socket.once('data', () => socket.resetAndDestroy()), 'no HTTP answer: read ECONNRESET'],
 		[
 			'another protocol from now on',
 			(socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: a\r\nConnection: upgrade\r\n\r\n'),

@@ -4,9 +4,9 @@ import type { ScriptStep } from '../../../src/core/snapshot.ts';
 import { certificateAuthority } from '../../support/certificates.ts';
 import { startBackend } from '../../support/echo.ts';
 import { peerOf, until } from '../../support/peers.ts';
-import { bad, GOOD, prober, upstreamTls } from '../../support/probing.ts';
+import { bad, GOOD, prober } from '../../support/probing.ts';
 import { RedisServer } from '../../support/redis.ts';
-import { startTlsBackend } from '../../support/tls-backend.ts';
+import { startTlsBackend, upstreamTls } from '../../support/tls.ts';
 
 const script = (...steps: ScriptStep[]) => ({ probe: { type: 'script', steps } }) as const;
 const PING: ScriptStep[] = [{ send: 'PING\r\n' }, { expect: '+PONG' }];
@@ -87,7 +87,7 @@ t.test('time, a RST and too many bytes end it', async (t) => {
 		[
 			(socket) => socket.once('data', () => socket.resetAndDestroy()),
 			10_000,
-			'expected "+PONG", got nothing before ECONNRESET',
+			'expected "+PONG", got nothing before it failed: read ECONNRESET',
 		],
 		[
 			(socket) => socket.write('y'.repeat(200_000)),
@@ -120,13 +120,13 @@ t.test('good or bad, it ends with a FIN, whatever the backend still says', async
 t.test('under TLS where the pool has it', async (t) => {
 	const { run } = prober(t);
 	const ca = certificateAuthority(t);
-	const backend = await startTlsBackend(t, { ...ca.issue(['127.0.0.1']) }, (socket) => {
-		socket.once('data', () => socket.write('+PONG\r\n'));
-	});
-	const tls = upstreamTls({ ca: ca.cert });
-	t.strictSame(await run(backend.address, { ...script(...PING), tls }), GOOD);
-	await until('the backend has noticed', () => backend.endings.length === 1);
-	t.strictSame(backend.endings, ['fin']);
+	const backend = await startTlsBackend(t, { ...ca.issue(['127.0.0.1']) });
+	const probed = run(backend.address, { ...script(...PING), tls: upstreamTls({ ca: ca.cert }) });
+	const peer = await backend.accepted();
+	t.equal(await peer.heard(6), 'PING\r\n');
+	peer.send('+PONG\r\n');
+	t.strictSame(await probed, GOOD);
+	t.equal(await peer.ending(), 'fin');
 });
 
 t.test('Redis', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { failureText, showBytes } from '../../../src/control/probe/wording.ts';
+import { showBytes } from '../../../src/control/probe/wording.ts';
 
 t.test('bytes are shown in quotes, escaped, on one line and shortened', (t) => {
 	const cases: [bytes: string, shown: string][] = [
@@ -28,17 +28,5 @@ t.test('four bytes in a row of what was sent are left out, wherever they stand',
 		['a password', ['abc'], '"a password"'],
 	];
 	for (const [bytes, sent, shown] of cases) t.equal(showBytes(Buffer.from(bytes, 'latin1'), sent), shown);
-	t.end();
-});
-
-t.test('why something failed, on one line', (t) => {
-	const cases: [error: unknown, text: string][] = [
-		[Object.assign(new Error('long'), { reason: 'wrong version number' }), 'wrong version number'],
-		[Object.assign(new Error('read ECONNRESET'), { syscall: 'read', code: 'ECONNRESET' }), 'ECONNRESET'],
-		[Object.assign(new Error('a\nb\u2028c'), { reason: '', code: 'X' }), 'a b c'],
-		[new Error('m'.repeat(200)), `${'m'.repeat(157)}...`],
-		['a text', 'a text'],
-	];
-	for (const [error, text] of cases) t.equal(failureText(error), text);
 	t.end();
 });
