@@ -13,6 +13,7 @@ import type { CommandContext } from './terminal.ts';
 export function addCheck(program: Command, { terminal }: CommandContext): void {
 	program
 		.command('check')
+		.summary('Tell every fault of a configuration file and of the files it names.')
 		.description(
 			'Read a configuration file and tell every fault in it, one per line; the files that it names are read, too.',
 		)

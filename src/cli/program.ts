@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { type Argument, Command } from 'commander';
 import { packageVersion } from '../control/version.ts';
 import { addLookCommands } from './admin/look.ts';
 import { addSteerCommands } from './admin/steer.ts';
@@ -21,6 +21,11 @@ Examples:
 
 Exit codes: 0 done, 1 bad usage or configuration, 2 could not start, 70 internal fault.`;
 
+function argumentTerm(argument: Argument): string {
+	const name = argument.variadic ? `${argument.name()}...` : argument.name();
+	return argument.required ? `<${name}>` : `[${name}]`;
+}
+
 /** The whole command line, one file per command. */
 export function buildProgram(context: CommandContext): Command {
 	const program = new Command('sluice')
@@ -29,6 +34,10 @@ export function buildProgram(context: CommandContext): Command {
 		.helpOption('-h, --help', 'show this help')
 		.helpCommand('help [command]', 'show help for a command')
 		.addHelpText('after', EXAMPLES)
+		.configureHelp({
+			// Every command has options; what it takes besides says more.
+			subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
+		})
 		.showSuggestionAfterError()
 		.exitOverride()
 		.configureOutput({
