@@ -113,17 +113,3 @@ t.test('a fault of ours ends the process with 70 and is logged', async (t) => {
 		);
 	}
 });
-
-t.test('with watch the file is put in force when it changes, and a bad one changes nothing', async (t) => {
-	const [one, two] = [await echoBackend(t, 'one'), await echoBackend(t, 'two')];
-	const file = configFile(t, config({ one: one.address }, { watch: true }));
-	const run = new SluiceProcess(t, ['run', '-c', file.path]);
-	const port = await run.port('game');
-	t.equal(await new EchoClient(t, port).greeting(), 'one');
-	file.write('listeners: 5');
-	await run.line('reload refused');
-	t.equal(await new EchoClient(t, port).greeting(), 'one');
-	file.write(config({ two: two.address }, { watch: false }));
-	await run.line('reloaded');
-	t.equal(await new EchoClient(t, port).greeting(), 'two');
-});
