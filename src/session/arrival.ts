@@ -2,6 +2,7 @@ import type { Granted } from '../core/desk.ts';
 import type { ConnectFailure, Outcome } from '../core/outcome.ts';
 import type { AcceptedFacts, SessionAction, TlsFacts } from '../core/session-io.ts';
 import type { ListenerSnapshot, PoolSnapshot, RouteSnapshot, TerminateTls } from '../core/snapshot.ts';
+import { NS_PER_SECOND } from '../core/units.ts';
 import { Admission, type RefusalDecision } from '../policy/admission.ts';
 import { refuseCertificate } from '../policy/client-auth.ts';
 import { backoffMs } from '../policy/retry.ts';
@@ -88,10 +89,17 @@ export class Arrival {
 		}
 		const refusal = admission.run(world, desk, nowNs, null);
 		this.journal.identify(admission, world.snapshot);
+		this.countCountry();
 		if (refusal !== null) return this.refuse(refusal);
 		if (this.listener.tls === null) return this.findPlace(nowNs);
 		this.awaited = 'client-hello';
 		return this.peek(0);
+	}
+
+	private countCountry(): void {
+		if (this.journal.countryCounted) return;
+		this.journal.countryCounted = true;
+		this.context.host.stats.country(this.journal.country, 1);
 	}
 
 	private refuse(refusal: RefusalDecision): Arrived {
@@ -143,6 +151,8 @@ export class Arrival {
 	handshaken(tls: TlsFacts, nowNs: number): Arrived {
 		const { listener, identity } = this;
 		this.journal.secured(tls);
+		this.context.host.stats.add('tlsHandshakes', 1);
+		if (tls.resumed) this.context.host.stats.add('tlsResumptions', 1);
 		if (identity !== null) identity.tls = tls;
 		const auth = listener.tls?.mode === 'terminate' ? listener.tls.clientAuth : null;
 		const detail = refuseCertificate(auth, tls.certificate);
@@ -184,8 +194,15 @@ export class Arrival {
 	claim(nowNs: number): Arrived | null {
 		const place = this.desk.claim(nowNs);
 		if (place === null) return null;
-		this.journal.unqueued(nowNs);
+		this.leaveQueue(nowNs);
 		return this.connectTo(place);
+	}
+
+	/** It waits no longer. */
+	leaveQueue(nowNs: number): void {
+		const { stats } = this.context.host;
+		stats.add('queued', 1);
+		stats.add('queuedSeconds', this.journal.unqueued(nowNs) / NS_PER_SECOND);
 	}
 
 	/** It has waited for as long as the queue lets anyone wait. */
@@ -196,6 +213,9 @@ export class Arrival {
 	}
 
 	private connectTo(place: Granted): Arrived {
+		const { attempts } = this.journal;
+		if (attempts > 0) this.context.host.stats.add('retries', 1);
+		else if (this.route?.pools[0] !== place.pool.index) this.context.host.stats.add('spills', 1);
 		this.place = place;
 		return { to: 'connect', place };
 	}

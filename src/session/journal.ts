@@ -29,6 +29,11 @@ export class Journal {
 	/** Version and cipher of our handshake with the client. */
 	tls: string | null = null;
 	country: string | null = null;
+	/** Among the sessions of its country now. */
+	countryCounted = false;
+	/** Bytes that the places on the way have been told of. */
+	toldUpload = 0;
+	toldDownload = 0;
 	region: Passed | null = null;
 	/** Its name. */
 	route: string | null = null;
@@ -69,8 +74,11 @@ export class Journal {
 		this.queueStartNs = nowNs;
 	}
 
-	unqueued(nowNs: number): void {
-		this.queuedNs = (this.queuedNs ?? 0) + nowNs - this.queueStartNs;
+	/** Answers how long this wait was. */
+	unqueued(nowNs: number): number {
+		const waitedNs = nowNs - this.queueStartNs;
+		this.queuedNs = (this.queuedNs ?? 0) + waitedNs;
+		return waitedNs;
 	}
 
 	connecting(placement: Placement, nowNs: number): void {

@@ -1,17 +1,19 @@
 import type { Granted } from '../core/desk.ts';
 import type { ConnectFailure, Outcome } from '../core/outcome.ts';
-import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
+import type { SessionFacts } from '../core/session-facts.ts';
+import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent, TlsFacts } from '../core/session-io.ts';
 import type { ListenerTimeouts, SlotRef } from '../core/snapshot.ts';
-import { otherSide, type Side } from '../core/units.ts';
+import { NS_PER_SECOND, otherSide, type Side } from '../core/units.ts';
 import type { RefusalDecision } from '../policy/admission.ts';
 import { at } from '../policy/world.ts';
-import { account } from './account.ts';
+import { refusalOfTls } from '../wire/postgres.ts';
+import { account, settle } from './account.ts';
 import { CANCEL_CONNECT, CLOSE_FIN, CLOSE_RESET, FLUSH, HOLD, SHUTDOWN } from './actions.ts';
 import { Arrival, type Arrived } from './arrival.ts';
 import type { SessionContext, SessionDesk, SessionHost } from './context.ts';
+import { factsOf } from './facts.ts';
 import { Journal } from './journal.ts';
 import { after, EARLY_RESET_MS, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
-import { refuseGreeting } from './upstream.ts';
 
 /**
  * Where a session is on its journey. `proxy-header`, `client-hello`: what the client sends first is read. `handshaking`:
@@ -46,6 +48,8 @@ export class Session {
 	/** When the engine has to send `deadline`; Infinity for never. Read after every `handle`. */
 	deadlineNs = NEVER;
 
+	/** Counts up in its worker. */
+	readonly number: number;
 	private readonly host: SessionHost;
 	private readonly meter: RelayMeter;
 	private readonly timeouts: ListenerTimeouts;
@@ -68,6 +72,7 @@ export class Session {
 	constructor(context: SessionContext, facts: AcceptedFacts, meter: RelayMeter, nowNs: number) {
 		const { world, host } = context;
 		const listener = at(world.snapshot.listeners, facts.listener);
+		this.number = host.nextNumber();
 		this.host = host;
 		this.meter = meter;
 		this.nowNs = nowNs;
@@ -96,6 +101,16 @@ export class Session {
 		return this.arrival?.world.snapshot.id ?? null;
 	}
 
+	/** How it looks to an operator. */
+	facts(nowNs: number): SessionFacts {
+		return factsOf(this.number, this.state, this.journal, this.meter, nowNs);
+	}
+
+	/** Tells the totals of the bytes that have passed; called now and then while it lasts. */
+	settle(): void {
+		if (this.state !== 'closing' && this.state !== 'over') settle(this.host, this.journal, this.meter);
+	}
+
 	/** Takes one event and appends the actions it causes. After a `close` action only `closed` counts, and a fault. */
 	handle(event: SessionEvent, nowNs: number, out: SessionAction[]): void {
 		if (this.state === 'over') return;
@@ -122,17 +137,18 @@ export class Session {
 				if (this.isReading) this.onBytes(event.bytes, nowNs, out);
 				return;
 			case 'tls-ready':
-				if (this.state === 'handshaking') this.follow(this.arriving().handshaken(event.tls, nowNs), nowNs, out);
+				if (this.state === 'handshaking') this.onTlsReady(event.tls, nowNs, out);
 				return;
 			case 'tls-failed':
-				if (this.state === 'handshaking') this.end('tls-failed', event.reason, 'fin', out);
+				if (this.state === 'handshaking') this.endHandshake(event.reason, out);
 				return;
 			case 'greeted':
 				if (this.state === 'greeting') this.onGreeted(event.bytes, nowNs, out);
 				return;
 			case 'upstream-tls-ready':
-				if (this.state === 'securing') this.startRelay(nowNs, out);
-				return;
+				if (this.state !== 'securing') return;
+				this.host.stats.add('upstreamTlsHandshakes', 1);
+				return this.startRelay(nowNs, out);
 			case 'upstream-tls-failed':
 				if (this.isSteppingUp) this.onConnectFailed('tls', event.reason, nowNs, out);
 				return;
@@ -224,6 +240,12 @@ export class Session {
 		this.follow(arrived, nowNs, out);
 	}
 
+	private onTlsReady(tls: TlsFacts, nowNs: number, out: SessionAction[]): void {
+		// What it sent until now was the handshake, and no payload.
+		this.earlyBytes = false;
+		this.follow(this.arriving().handshaken(tls, nowNs), nowNs, out);
+	}
+
 	private hold(refusal: RefusalDecision, nowNs: number, out: SessionAction[]): void {
 		const silent = refusal.manner === 'silent';
 		this.refusal = refusal;
@@ -237,6 +259,11 @@ export class Session {
 		const refusal = this.refusal;
 		if (refusal === null) return;
 		this.end(refusal.outcome, `${refusal.detail} (${why})`, 'reset', out);
+	}
+
+	private endHandshake(reason: string, out: SessionAction[]): void {
+		this.host.stats.add('tlsFailures', 1);
+		this.end('tls-failed', reason, 'fin', out);
 	}
 
 	private connect(place: Granted, nowNs: number, out: SessionAction[]): void {
@@ -253,6 +280,7 @@ export class Session {
 
 	private onConnected(nowNs: number, out: SessionAction[]): void {
 		this.journal.connected(nowNs);
+		this.host.stats.observe('connectSeconds', (this.journal.connectNs ?? 0) / NS_PER_SECOND);
 		this.stepUp('connect', nowNs, out);
 	}
 
@@ -265,7 +293,7 @@ export class Session {
 	}
 
 	private onGreeted(bytes: Uint8Array, nowNs: number, out: SessionAction[]): void {
-		const refused = refuseGreeting(bytes);
+		const refused = refusalOfTls(bytes);
 		if (refused === null) return this.stepUp('greet', nowNs, out);
 		out.push(CANCEL_CONNECT);
 		this.onConnectFailed('tls', refused, nowNs, out);
@@ -273,6 +301,7 @@ export class Session {
 
 	private onConnectFailed(cause: ConnectFailure | 'tls', code: string, nowNs: number, out: SessionAction[]): void {
 		this.state = 'backoff';
+		if (cause === 'tls') this.host.stats.add('upstreamTlsFailures', 1);
 		this.follow(this.arriving().retry(cause, code, nowNs), nowNs, out);
 	}
 
@@ -316,7 +345,7 @@ export class Session {
 			return this.follow(this.arriving().unread('truncated'), nowNs, out);
 		}
 		if (side === 'client' && this.state === 'handshaking')
-			return this.end('tls-failed', 'the client ended in the middle of the handshake', 'fin', out);
+			return this.endHandshake('the client ended in the middle of the handshake', out);
 		if (this.state === 'queued' && side === 'client' && !this.earlyBytes)
 			return this.end('client-left', null, 'fin', out);
 		if (side === 'client') this.clientEof = true;
@@ -379,7 +408,7 @@ export class Session {
 			case 'client-hello':
 				return this.follow(this.arriving().unread('timeout'), nowNs, out);
 			case 'handshaking':
-				return this.end('tls-failed', `no handshake within ${this.timeouts.tlsHandshakeMs} ms`, 'fin', out);
+				return this.endHandshake(`no handshake within ${this.timeouts.tlsHandshakeMs} ms`, out);
 			case 'connecting':
 				out.push(CANCEL_CONNECT);
 				return this.onConnectFailed('timeout', 'no answer in time', nowNs, out);
@@ -428,7 +457,7 @@ export class Session {
 
 	/** At once, before the sockets are closed: what may have been granted passes on. */
 	private leaveQueue(): void {
-		this.journal.unqueued(this.nowNs);
+		this.arriving().leaveQueue(this.nowNs);
 		this.desk.leaveQueue(this.nowNs);
 	}
 
