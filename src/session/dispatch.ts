@@ -4,13 +4,14 @@ import type { SessionAction, SessionEvent } from '../core/session-io.ts';
 import type { PoolSnapshot, RouteSnapshot } from '../core/snapshot.ts';
 import type { Admission } from '../policy/admission.ts';
 import { backoffMs } from '../policy/retry.ts';
+import { refusalOfTls } from '../wire/postgres.ts';
 import { CANCEL_CONNECT } from './actions.ts';
 import type { SessionContext } from './context.ts';
 import { Identity } from './identity.ts';
 import { refusalDetail, takeOrQueue } from './placing.ts';
 import { CLIENT_LEFT, CLIENT_RESET, type Dispatching, type Next, RELAY, type Traveller, turnAway } from './stage.ts';
 import { isSteppingUp, type SessionState } from './state.ts';
-import { greetingFor, prefaceFor, refuseGreeting, secureFor } from './upstream.ts';
+import { greetingFor, prefaceFor, secureFor } from './upstream.ts';
 
 /**
  * A session's way from its route to the relay: a place at a backend or in a queue, the connect, TLS with the backend,
@@ -161,7 +162,7 @@ export class Dispatch implements Dispatching {
 	}
 
 	private greeted(bytes: Uint8Array, out: SessionAction[]): Next {
-		const refused = refuseGreeting(bytes);
+		const refused = refusalOfTls(bytes);
 		return refused === null ? this.secure() : this.dropped('tls', refused, out);
 	}
 
