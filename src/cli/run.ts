@@ -22,7 +22,7 @@ export function addRun(program: Command, _context: CommandContext): void {
 			const log = new Log({ output: lastingOutput(), onLog: null, onRecord: null }, config.log.level);
 			await superviseProcess({
 				log,
-				start: (onFatal, cancel) => App.start(config, { log, onFatal, cancel }),
+				start: (onFatal, cancel) => App.start(config, { log, onFatal, cancel, file, load: () => loadConfigFile(file) }),
 				load: () => loadConfigFile(file),
 			});
 		});

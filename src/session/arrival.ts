@@ -63,7 +63,7 @@ export class Arrival implements Stage {
 			case 'tls-ready':
 				return state === 'handshaking' ? this.handshaken(event.tls) : null;
 			case 'tls-failed':
-				return state === 'handshaking' ? turnAway('tls-failed', event.reason) : null;
+				return state === 'handshaking' ? this.handshakeFailed(event.reason) : null;
 			default:
 				return null;
 		}
@@ -79,7 +79,7 @@ export class Arrival implements Stage {
 			case 'client-hello':
 				return turnAway('client-hello-timeout', `${this.patienceMs} ms`);
 			case 'handshaking':
-				return turnAway('tls-failed', `no handshake within ${this.listener.timeouts.tlsHandshakeMs} ms`);
+				return this.handshakeFailed(`no handshake within ${this.listener.timeouts.tlsHandshakeMs} ms`);
 			default:
 				return null;
 		}
@@ -100,10 +100,19 @@ export class Arrival implements Stage {
 		}
 		const refusal = admission.run(world, session.desk, nowNs, null);
 		session.journal.identify(admission, world.snapshot);
+		if (refusal?.manner !== 'wait') this.countCountry();
 		if (refusal !== null) return refuse(refusal);
 		if (this.listener.tls === null) return this.goOn();
 		this.awaited = 'client-hello';
 		return this.readOn(0);
+	}
+
+	/** Known for good from now on. */
+	private countCountry(): void {
+		const { journal } = this.session;
+		if (journal.countryCounted) return;
+		journal.countryCounted = true;
+		this.context.host.stats.country(journal.country, 1);
 	}
 
 	// --- what the client sends first ---
@@ -141,7 +150,7 @@ export class Arrival implements Stage {
 	private clientEnded(state: SessionState): Next | null {
 		this.session.journal.clientEnded = true;
 		if (isReading(state)) return this.cutShort();
-		return state === 'handshaking' ? turnAway('tls-failed', 'the client ended in the middle of the handshake') : null;
+		return state === 'handshaking' ? this.handshakeFailed('the client ended in the middle of the handshake') : null;
 	}
 
 	/** It ended, and what was awaited is not whole. */
@@ -164,11 +173,19 @@ export class Arrival implements Stage {
 
 	private handshaken(tls: TlsFacts): Next {
 		const { listener, identity } = this;
+		const { stats } = this.context.host;
+		stats.add('tlsHandshakes', 1);
+		if (tls.resumed) stats.add('tlsResumptions', 1);
 		this.session.journal.secured(tls);
 		if (identity !== null) identity.tls = tls;
 		const auth = listener.tls?.mode === 'terminate' ? listener.tls.clientAuth : null;
 		const detail = refuseCertificate(auth, tls.certificate);
 		return detail === null ? this.goOn() : turnAway('tls-failed', detail);
+	}
+
+	private handshakeFailed(reason: string): Next {
+		this.context.host.stats.add('tlsFailures', 1);
+		return turnAway('tls-failed', reason);
 	}
 
 	/** No handshake is made and no backend is looked for before there is a route. */

@@ -2,6 +2,7 @@ import type { Granted } from '../core/desk.ts';
 import type { ConnectFailure, Outcome } from '../core/outcome.ts';
 import type { SessionAction, SessionEvent } from '../core/session-io.ts';
 import type { PoolSnapshot, RouteSnapshot } from '../core/snapshot.ts';
+import { NS_PER_SECOND } from '../core/units.ts';
 import type { Admission } from '../policy/admission.ts';
 import { backoffMs } from '../policy/retry.ts';
 import { refusalOfTls } from '../wire/postgres.ts';
@@ -63,7 +64,7 @@ export class Dispatch implements Dispatching {
 			case 'greeted':
 				return state === 'greeting' ? this.greeted(event.bytes, out) : null;
 			case 'upstream-tls-ready':
-				return state === 'securing' ? RELAY : null;
+				return state === 'securing' ? this.secured() : null;
 			case 'upstream-tls-failed':
 				return isSteppingUp(state) ? this.failed('tls', event.reason, nowNs) : null;
 			case 'eof':
@@ -99,7 +100,7 @@ export class Dispatch implements Dispatching {
 	leave(state: SessionState, nowNs: number, out: SessionAction[]): void {
 		this.cancel(out);
 		if (state !== 'queued') return;
-		this.session.journal.unqueued(nowNs);
+		this.unqueued(nowNs);
 		this.session.desk.leaveQueue(nowNs);
 	}
 
@@ -128,8 +129,14 @@ export class Dispatch implements Dispatching {
 	private claim(nowNs: number): Next | null {
 		const place = this.session.desk.claim(nowNs);
 		if (place === null) return null;
-		this.session.journal.unqueued(nowNs);
+		this.unqueued(nowNs);
 		return this.connectTo(place);
+	}
+
+	private unqueued(nowNs: number): void {
+		const { stats } = this.context.host;
+		stats.add('queued', 1);
+		stats.add('queuedSeconds', this.session.journal.unqueued(nowNs) / NS_PER_SECOND);
 	}
 
 	private outwaited(): Next {
@@ -145,16 +152,20 @@ export class Dispatch implements Dispatching {
 	// --- the backend ---
 
 	private connectTo(place: Granted): Next {
+		const { pool } = place;
+		const { stats } = this.context.host;
+		if (this.session.journal.attempts > 0) stats.add('retries', 1);
+		else if (this.route.pools[0] !== pool.index) stats.add('spills', 1);
 		this.place = place;
 		this.isOpen = true;
-		const { pool } = place;
 		const preface = pool.proxyProtocol === null ? null : prefaceFor(pool, this.known(), this.context.world.rng);
 		return { to: 'connect', place, preface };
 	}
 
 	private connected(nowNs: number): Next {
 		const { pool } = this.reached();
-		this.session.journal.connected(nowNs);
+		const connectNs = this.session.journal.connected(nowNs);
+		this.context.host.stats.observe('connectSeconds', connectNs / NS_PER_SECOND);
 		if (pool.tls === null && this.identity === null) return RELAY;
 		const action = greetingFor(pool, this.known());
 		if (action === null) return this.secure();
@@ -171,6 +182,11 @@ export class Dispatch implements Dispatching {
 		if (pool.tls === null) return RELAY;
 		const action = secureFor(pool.tls, backend, this.known());
 		return { to: 'step-up', state: 'securing', action, withinMs: pool.connectTimeoutMs };
+	}
+
+	private secured(): Next {
+		this.context.host.stats.add('upstreamTlsHandshakes', 1);
+		return RELAY;
 	}
 
 	private known(): Identity {
@@ -207,6 +223,7 @@ export class Dispatch implements Dispatching {
 	private tryAgain(cause: ConnectFailure | 'tls', why: string): Next {
 		const { pool, backend } = this.reached();
 		const { host, world } = this.context;
+		if (cause === 'tls') host.stats.add('upstreamTlsFailures', 1);
 		if (cause !== 'own-shortage') host.tally.connect(backend.slot, false);
 		this.session.journal.connectFailed(backend, cause, why);
 		if (this.session.journal.attempts > pool.retries.attempts) return this.connectFailed();

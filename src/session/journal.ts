@@ -34,6 +34,11 @@ export class Journal {
 	/** Version and cipher of our handshake with the client. */
 	tls: string | null = null;
 	country: string | null = null;
+	/** Among the sessions of its country now. */
+	countryCounted = false;
+	/** Bytes that the places on the way have been told of. */
+	toldUpload = 0;
+	toldDownload = 0;
 	region: Passed | null = null;
 	/** Its name. */
 	route: string | null = null;
@@ -74,8 +79,11 @@ export class Journal {
 		this.queueStartNs = nowNs;
 	}
 
-	unqueued(nowNs: number): void {
-		this.queuedNs = (this.queuedNs ?? 0) + nowNs - this.queueStartNs;
+	/** Answers how long this wait was. */
+	unqueued(nowNs: number): number {
+		const waitedNs = nowNs - this.queueStartNs;
+		this.queuedNs = (this.queuedNs ?? 0) + waitedNs;
+		return waitedNs;
 	}
 
 	connecting(placement: Placement, nowNs: number): void {
@@ -91,8 +99,10 @@ export class Journal {
 		if (cause !== 'own-shortage') this.tried = [...this.tried, backend];
 	}
 
-	connected(nowNs: number): void {
+	/** Answers how long it took. */
+	connected(nowNs: number): number {
 		this.connectNs = nowNs - this.connectStartNs;
+		return this.connectNs;
 	}
 
 	relaying(nowNs: number): void {

@@ -1,13 +1,15 @@
 import type { Outcome } from '../core/outcome.ts';
+import type { SessionFacts } from '../core/session-facts.ts';
 import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
 import type { ListenerTimeouts, SlotRef } from '../core/snapshot.ts';
 import { otherSide, type Side } from '../core/units.ts';
 import type { RefusalDecision } from '../policy/admission.ts';
 import { at } from '../policy/world.ts';
-import { account } from './account.ts';
+import { account, settle } from './account.ts';
 import { CLOSE_FIN, CLOSE_RESET, FLUSH, HOLD, SHUTDOWN } from './actions.ts';
 import { Arrival } from './arrival.ts';
 import type { SessionContext, SessionDesk, SessionHost } from './context.ts';
+import { factsOf } from './facts.ts';
 import { Journal } from './journal.ts';
 import { isEarlyReset, isHalfClosed, quietUntilNs } from './relay.ts';
 import type { Next, Stage, Traveller } from './stage.ts';
@@ -22,6 +24,8 @@ import { after, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
 export class Session implements Traveller {
 	/** When the engine has to send `deadline`; Infinity for never. Read after every `handle`. */
 	deadlineNs = NEVER;
+	/** Counts up in its worker. */
+	readonly number: number;
 	readonly desk: SessionDesk;
 	readonly journal: Journal;
 
@@ -40,6 +44,7 @@ export class Session implements Traveller {
 	constructor(context: SessionContext, facts: AcceptedFacts, meter: RelayMeter, nowNs: number) {
 		const { world, host } = context;
 		const listener = at(world.snapshot.listeners, facts.listener);
+		this.number = host.nextNumber();
 		this.host = host;
 		this.meter = meter;
 		this.timeouts = listener.timeouts;
@@ -65,6 +70,16 @@ export class Session implements Traveller {
 	/** The snapshot this session still decides by; null once it no longer needs one. */
 	get snapshotId(): number | null {
 		return this.stage?.snapshotId ?? null;
+	}
+
+	/** How it looks to an operator. */
+	facts(nowNs: number): SessionFacts {
+		return factsOf(this.number, this.state, this.journal, this.meter, nowNs);
+	}
+
+	/** Tells the totals of the bytes that have passed; called now and then while it lasts. */
+	settle(): void {
+		if (this.state !== 'closing' && this.state !== 'over') settle(this.host, this.journal, this.meter);
 	}
 
 	/** Takes one event and appends the actions it causes. After a `close` action only `closed` counts, and a fault. */
