@@ -127,6 +127,7 @@ export function fakeOperations(answers: Partial<Operations> = {}): {
 		buckets: () => [],
 		events: () => [],
 		changes: () => [],
+		alerts: () => [],
 		sessions: async () => ({ sessions: [SESSION], next: null }),
 		session: async (id) => (id === SESSION.id ? SESSION : null),
 		countries: async () => [{ country: 'DE', active: 3 }],

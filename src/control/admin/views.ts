@@ -213,6 +213,21 @@ export const changeView = z.object({
 	time: z.iso.datetime(),
 });
 
+/** An alert of the configuration and how far it is. */
+export const alertView = z.object({
+	name: z.string(),
+	/** The condition as written. */
+	when: z.string(),
+	forMs: z.number(),
+	state: z.enum(['ok', 'pending', 'firing']),
+	/** What the condition compares now; null: there is nothing to compare. */
+	value: z.number().nullable(),
+	/** Since when the condition holds, or does not. */
+	since: z.iso.datetime(),
+	/** What became of its last message; null: it has no webhook. */
+	webhook: z.enum(['none', 'waiting', 'delivered', 'failed']).nullable(),
+});
+
 export const backendAddition = z.strictObject({
 	address: z.string().min(1),
 	name: z.string().min(1).optional(),
@@ -245,6 +260,7 @@ export type SessionQuery = z.output<typeof sessionQuery>;
 export type SessionPage = z.output<typeof sessionPage>;
 export type EventView = z.output<typeof eventView>;
 export type DiffView = z.output<typeof diffView>;
+export type AlertView = z.output<typeof alertView>;
 export type ChangeView = z.output<typeof changeView>;
 export type BackendAddition = z.output<typeof backendAddition>;
 export type DrainOrder = z.output<typeof drainOrder>;

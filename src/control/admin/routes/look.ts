@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { SluiceError } from '../../../core/errors.ts';
 import type { AdminServerOptions } from '../server.ts';
 import {
+	alertView,
 	backendView,
 	bucketView,
 	changeView,
@@ -103,6 +104,11 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		'/changes',
 		{ schema: { summary: 'Changes made at run time that are in force.', response: answers(z.array(changeView)) } },
 		async () => [...operations.changes()],
+	);
+	http.get(
+		'/alerts',
+		{ schema: { summary: 'Every alert and how far it is.', response: answers(z.array(alertView)) } },
+		async () => [...operations.alerts()],
 	);
 
 	function poolNamed(name: string) {
