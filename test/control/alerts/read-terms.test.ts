@@ -37,9 +37,9 @@ test('one that cannot be used is told at its place, and never shown', async (t) 
 		({ message }: Error) => message.replaceAll(folder, ''),
 	);
 	t.same(error.split('\n'), [
-		'/sluice.yaml:2:54: alerts[0].webhook: cannot use file:/missing.url: no such file',
-		'/sluice.yaml:3:54: alerts[1].webhook: cannot use file:/bad.url: expected a URL that begins with http:// or https://',
-		'/sluice.yaml:4:54: alerts[2].webhook: cannot use env:TEST_ALERT_HOOK: expected a URL that begins with http:// or https://',
-		'/sluice.yaml:5:54: alerts[3].webhook: cannot use env:TEST_ALERT_NO_HOOK: it is not set',
+		'/sluice.yaml:2:53: alerts[0].webhook: cannot use file:/missing.url: no such file',
+		'/sluice.yaml:3:53: alerts[1].webhook: cannot use file:/bad.url: expected a URL that begins with http:// or https://',
+		'/sluice.yaml:4:53: alerts[2].webhook: cannot use env:TEST_ALERT_HOOK: expected a URL that begins with http:// or https://',
+		'/sluice.yaml:5:53: alerts[3].webhook: cannot use env:TEST_ALERT_NO_HOOK: it is not set',
 	]);
 });
