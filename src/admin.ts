@@ -8,6 +8,7 @@ import type { AlertTerms } from './control/alerts/terms.ts';
 import { postMessage } from './control/alerts/webhook.ts';
 import type { Config } from './control/config/schema.ts';
 import { together } from './control/config/together.ts';
+import { HistoryKeeper } from './control/history/keeper.ts';
 import { Exposition } from './control/metrics/exposition.ts';
 import { takeReadings } from './control/metrics/readings.ts';
 import { LiveOperations, type Steered } from './control/steering/live-operations.ts';
@@ -31,23 +32,37 @@ export class Admin {
 	readonly #steered: Steered;
 	readonly #exposition: Exposition;
 	readonly #alerts: AlertKeeper;
+	readonly #history: HistoryKeeper;
 	readonly #stop = new AbortController();
 	#server: AdminServer | null = null;
 	#terms: AdminTerms | null = null;
 
 	constructor(steered: Steered) {
 		this.#steered = steered;
-		this.operations = new LiveOperations(steered, { alerts: () => this.#alerts.views() });
+		this.operations = new LiveOperations(steered, {
+			alerts: () => this.#alerts.views(),
+			history: (query) => this.#history.read(query),
+		});
 		const sources = liveSources(steered, this.operations, this.tallies);
 		this.#exposition = new Exposition(sources);
+		const clock = {
+			nowMs: () => steered.clock.nowNs() / NS_PER_MS,
+			wallMs: () => steered.clock.wallMs(),
+			every: steered.every,
+		};
 		this.#alerts = new AlertKeeper({
 			log: steered.log,
 			host: hostname(),
 			readings: () => takeReadings(sources),
-			nowMs: () => steered.clock.nowNs() / NS_PER_MS,
-			wallMs: () => steered.clock.wallMs(),
+			...clock,
 			post: (url, message) => postMessage(url, message, this.#stop.signal),
-			every: steered.every,
+		});
+		this.#history = new HistoryKeeper({
+			path: steered.config.history ?? null,
+			log: steered.log,
+			status: () => this.operations.status(),
+			pools: () => this.operations.pools(),
+			...clock,
 		});
 		steered.log.watch((event) => this.operations.note(event));
 	}
@@ -69,7 +84,9 @@ export class Admin {
 	 * @throws SluiceError when it cannot listen; then nobody does, unless the address is another one.
 	 */
 	async serve({ server: terms, alerts }: PreparedAdmin): Promise<void> {
+		if (this.#stop.signal.aborted) return;
 		this.#alerts.adopt(alerts);
+		this.#history.start();
 		if (JSON.stringify(terms) === JSON.stringify(this.#terms)) return;
 		const before = this.#server;
 		const stays = terms !== null && JSON.stringify(terms.bind) === JSON.stringify(this.#terms?.bind);
@@ -97,6 +114,7 @@ export class Admin {
 	async stop(): Promise<void> {
 		this.operations.stop();
 		this.#alerts.stop();
+		this.#history.stop();
 		this.#stop.abort();
 		await this.#server?.close();
 		this.#server = null;

@@ -10,6 +10,8 @@ import type {
 	DiffView,
 	DrainOrder,
 	EventView,
+	HistoryQuery,
+	HistoryView,
 	ListenerView,
 	PoolView,
 	RegionView,
@@ -50,6 +52,8 @@ export interface Operations {
 	changes(): readonly ChangeView[];
 	/** The alerts of the configuration, in file order. */
 	alerts(): readonly AlertView[];
+	/** Nothing where none is kept. */
+	history(query: HistoryQuery): Promise<HistoryView>;
 
 	sessions(query: SessionQuery): Promise<SessionPage>;
 	session(id: string): Promise<SessionView | null>;

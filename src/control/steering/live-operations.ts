@@ -20,6 +20,8 @@ import type {
 	DiffView,
 	DrainOrder,
 	EventView,
+	HistoryQuery,
+	HistoryView,
 	ListenerView,
 	PoolView,
 	RegionView,
@@ -84,6 +86,7 @@ export interface Steered {
 /** What others keep, and operations show. */
 export interface Beside {
 	alerts(): readonly AlertView[];
+	history(query: HistoryQuery): Promise<HistoryView>;
 }
 
 /** `Operations` on a running balancer. */
@@ -219,6 +222,10 @@ export class LiveOperations implements Operations {
 
 	alerts(): readonly AlertView[] {
 		return this.#beside.alerts();
+	}
+
+	history(query: HistoryQuery): Promise<HistoryView> {
+		return this.#beside.history(query);
 	}
 
 	async countries(): Promise<readonly CountryView[]> {

@@ -9,6 +9,8 @@ import {
 	clientView,
 	countryView,
 	eventView,
+	historyQuery,
+	historyView,
 	listenerView,
 	poolView,
 	regionView,
@@ -109,6 +111,17 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		'/alerts',
 		{ schema: { summary: 'Every alert and how far it is.', response: answers(z.array(alertView)) } },
 		async () => [...operations.alerts()],
+	);
+	http.get(
+		'/history',
+		{
+			schema: {
+				summary: 'The past of the process or of a pool.',
+				querystring: historyQuery,
+				response: answers(historyView),
+			},
+		},
+		async ({ query }) => operations.history(query),
 	);
 
 	function poolNamed(name: string) {
