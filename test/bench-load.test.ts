@@ -35,6 +35,7 @@ async function load({ child, port }: Running, job: LoadJob): Promise<LoadResult>
 	const pid = child.pid ?? 0;
 	const order: LoadOrder = {
 		job,
+		tls: null,
 		host: HOST,
 		port,
 		warmMs: 50,

@@ -10,6 +10,7 @@ import type { Load, LoadOrder, LoadResult } from './load.ts';
 import { PacedLoad } from './paced.ts';
 import { PingLoad } from './ping.ts';
 import { Sockets } from './sockets.ts';
+import { TlsSockets } from './tls-sockets.ts';
 
 const LONGEST_WAIT_MS = 20;
 const IDLE_DEADLINE_MS = 60_000;
@@ -94,8 +95,8 @@ function measureIdle(sockets: Sockets, order: LoadOrder, sessions: number): Load
 }
 
 function run(order: LoadOrder): LoadResult {
-	const sockets = new Sockets(order.host, order.port);
-	const { job } = order;
+	const { job, tls, host, port } = order;
+	const sockets = tls === null ? new Sockets(host, port) : new TlsSockets(host, port, tls);
 	return job.kind === 'idle' ? measureIdle(sockets, order, job.sessions) : measureWork(sockets, order);
 }
 

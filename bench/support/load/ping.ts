@@ -1,4 +1,4 @@
-import { EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../../../src/engine/epoll/layouts.ts';
+import { EPOLLIN, EPOLLOUT } from '../../../src/engine/epoll/layouts.ts';
 import type { NativeBuffer } from '../../../src/engine/epoll/libc.ts';
 import type { FdOwner } from '../../../src/engine/epoll/poller.ts';
 import type { Load } from './load.ts';
@@ -33,7 +33,7 @@ export class PingLoad implements Load, FdOwner {
 	onEvents(fd: number): void {
 		const missing = this.#missing[fd] ?? 0;
 		if (missing < 0) return this.#begin(fd);
-		const got = this.#sockets.libc.recv(fd, this.#answer, 0, MOST_PING_BYTES, 0);
+		const got = this.#sockets.recv(fd, this.#answer, MOST_PING_BYTES);
 		if (got <= 0) return this.#fail(fd);
 		if (got < missing) {
 			this.#missing[fd] = missing - got;
@@ -52,7 +52,7 @@ export class PingLoad implements Load, FdOwner {
 
 	#send(fd: number): void {
 		this.#missing[fd] = this.#bytes;
-		const sent = this.#sockets.libc.send(fd, this.#message, 0, this.#bytes, MSG_NOSIGNAL);
+		const sent = this.#sockets.send(fd, this.#message, this.#bytes);
 		if (sent !== this.#bytes) this.#fail(fd);
 	}
 
