@@ -11,7 +11,7 @@ import { HealthKeeper } from './control/health-keeper.ts';
 import { type Log, tellRefused } from './control/log.ts';
 import { Patience, unlessCancelled } from './control/patience.ts';
 import { afterTimeout } from './control/probe-schedule.ts';
-import { TcpProbes } from './control/probes.ts';
+import { Probes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, RELOAD_LOOKUPS_MS, START_LOOKUPS_MS, systemLookup } from './control/resolve.ts';
 import { type Prepared, type Renewal, SnapshotSources } from './control/snapshot-sources.ts';
@@ -61,7 +61,7 @@ export class App {
 	private readonly fleet: Fleet;
 	private readonly pump: RecordPump;
 	private readonly sources: SnapshotSources;
-	private readonly probes = new TcpProbes();
+	private readonly probes = new Probes();
 	private readonly health: HealthKeeper;
 	private readonly book = new AddressBook();
 	private readonly engines: EngineNotes;

@@ -20,7 +20,6 @@ function put(issued: Issued | undefined): void {
 }
 
 const configOf = (backend: string, rotate: string): ConfigInput => ({
-	engine: 'node',
 	workers: 2,
 	listeners: [
 		{
@@ -80,14 +79,17 @@ async function newSession(t: Test, port: number): Promise<Buffer> {
 	return bytes;
 }
 
-t.test('a session is resumed by every worker, and over a reload', async (t) => {
+t.test('a session is resumed by every worker, over a reload and over a changed certificate', async (t) => {
 	put(first);
 	const backend = await startEcho(t);
-	const { port, reload } = await startApp(t, configOf(backend.address, '12h'));
+	const { port, reload, heard } = await startApp(t, configOf(backend.address, '12h'));
 	const session = await newSession(t, port());
 	for (let i = 0; i < 8; i++) t.ok(await comesBack(t, port(), session));
 	await reload({ ...configOf(backend.address, '1h'), drain: '7s' });
 	for (let i = 0; i < 4; i++) t.ok(await comesBack(t, port(), session), 'after a reload');
+	put(second);
+	await heard.event('certificate changed');
+	for (let i = 0; i < 4; i++) t.ok(await comesBack(t, port(), session), 'after another certificate');
 });
 
 t.test('after a rotation a ticket from before makes a full handshake', async (t) => {

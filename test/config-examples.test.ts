@@ -1,10 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parse } from 'yaml';
+import { main } from '../src/cli/main.ts';
 import { loadConfigFile } from '../src/control/config/load.ts';
 import { allKeys } from '../src/control/config/reference.ts';
 import { summarize } from '../src/control/config/summarize.ts';
+import { readTlsFiles } from '../src/control/tls/files.ts';
 
 const folder = new URL('../config/', import.meta.url);
 const pathOf = (file: string): string => fileURLToPath(new URL(file, folder));
@@ -13,12 +16,24 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 	'limits.yaml': '2 listeners, 1 pools, 3 backends',
 	'minimal.yaml': '1 listeners, 1 pools, 2 backends',
 	'mmdb.yaml': '1 listeners, 2 pools, 3 backends',
+	'postgres-tls.yaml': '2 listeners, 3 pools, 4 backends',
 	'postgres.yaml': '1 listeners, 2 pools, 3 backends',
+	'proxy-protocol.yaml': '2 listeners, 2 pools, 3 backends',
 	'queue.yaml': '1 listeners, 2 pools, 3 backends',
 	'redis.yaml': '1 listeners, 1 pools, 3 backends',
 	'reference.yaml': '1 listeners, 3 pools, 5 backends',
 	'regions.yaml': '1 listeners, 4 pools, 7 backends',
 	'shaping.yaml': '2 listeners, 2 pools, 3 backends',
+	'tls-backends.yaml': '1 listeners, 2 pools, 3 backends',
+	'tls-passthrough.yaml': '1 listeners, 3 pools, 4 backends',
+	'tls-terminate.yaml': '1 listeners, 1 pools, 2 backends',
+};
+
+/** Examples that name certificate files, with how many are read together. */
+const CERTIFICATES: Readonly<Record<string, number>> = {
+	'postgres-tls.yaml': 2,
+	'tls-backends.yaml': 2,
+	'tls-terminate.yaml': 2,
 };
 
 t.test('every example is a good configuration', async (t) => {
@@ -30,6 +45,21 @@ t.test('every example is a good configuration', async (t) => {
 	);
 	for (const [file, summary] of Object.entries(EXAMPLES))
 		t.equal(summarize(loadConfigFile(pathOf(file))), summary, file);
+});
+
+t.test('the certificates that examples name are made by the commands in them', async (t) => {
+	for (const [file, certs] of Object.entries(CERTIFICATES)) {
+		const folder = t.testdir();
+		copyFileSync(pathOf(file), join(folder, file));
+		const commands = readFileSync(pathOf(file), 'utf8').matchAll(/^# +sluice cert (.*)$/gm);
+		for (const [, args = ''] of commands) {
+			const words = args.replaceAll('"', '').replace('config/certs', join(folder, 'certs')).split(' ');
+			t.equal(await main(['cert', ...words], { out: () => {}, err: t.comment }), 0, args);
+		}
+		t.equal((await readTlsFiles(loadConfigFile(join(folder, file)))).size, certs, file);
+	}
+	const others = Object.keys(EXAMPLES).filter((file) => !(file in CERTIFICATES) && file !== 'reference.yaml');
+	for (const file of others) t.equal((await readTlsFiles(loadConfigFile(pathOf(file)))).size, 0, file);
 });
 
 t.test('reference.yaml shows every key there is', async (t) => {

@@ -1,12 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { App } from '../app.ts';
 import type { AccessLine } from '../control/access-line.ts';
 import { parseConfigObject } from '../control/config/load.ts';
 import type { Config, ConfigInput } from '../control/config/schema.ts';
 import { Log } from '../control/log.ts';
+import type { Delivered } from '../control/tls/authority-folder.ts';
 import { superviseProcess } from './process.ts';
 import { type CommandContext, lastingOutput, type Terminal } from './terminal.ts';
+
+type ListenerInput = ConfigInput['listeners'][number];
 
 /** A backend that lives inside this process. */
 interface DemoBackend {
@@ -21,6 +27,7 @@ const BACKENDS: readonly DemoBackend[] = [
 ];
 
 const DEFAULT_PORT = 7000;
+const MAX_PORT = 65_535;
 
 export function addDemo(program: Command, context: CommandContext): void {
 	program
@@ -32,15 +39,21 @@ export function addDemo(program: Command, context: CommandContext): void {
 			parsePort,
 			DEFAULT_PORT,
 		)
+		.option('--tls', 'a second listener, on the next port, that takes TLS')
 		.addHelpText('after', '\nExample:\n  sluice demo --port 7007')
-		.action(async ({ port }: { port: number }) => {
+		.action(async ({ port, tls = false }: { port: number; tls?: boolean }) => {
 			const terminal = lasting(context.terminal);
 			const addresses = await Promise.all(BACKENDS.map(startBackend));
-			const config = parseConfigObject(demoConfig(port, addresses));
+			const certificate = tls ? await demoCertificate() : null;
+			const config = parseConfigObject(demoConfig(port, addresses, certificate));
 			const log = demoLog(terminal, config);
 			const start = async (onFatal: (reason: string) => void, cancel: AbortSignal): Promise<App> => {
 				const app = await App.start(config, { log, onFatal, cancel });
-				introduce(terminal, app.addresses[0]?.address.split(':').at(-1) ?? String(port));
+				const [plain, secure] = app.addresses.map(({ address }) => address.split(':').at(-1) ?? '');
+				introduce(terminal, plain ?? String(port));
+				if (certificate !== null) introduceTls(terminal, secure ?? '', certificate.authority.certificate);
+				terminal.out('');
+				terminal.out('Each session that ends is told here. Ctrl-C stops.');
 				return app;
 			};
 			await superviseProcess({ log, start, load: () => config });
@@ -55,7 +68,7 @@ function lasting({ err }: Terminal): Terminal {
 
 function parsePort(text: string): number {
 	const port = Number(text);
-	if (text !== '' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+	if (text !== '' && Number.isInteger(port) && port >= 0 && port <= MAX_PORT) return port;
 	throw new InvalidArgumentError('It is not a port number.');
 }
 
@@ -74,8 +87,24 @@ function startBackend({ name, region }: DemoBackend): Promise<string> {
 	});
 }
 
+const DEMO_HOST = 'demo.localhost';
+
+/** Files that go when the process does. */
+async function demoCertificate(): Promise<Delivered> {
+	const { deliverCertificate } = await import('../control/tls/authority-folder.ts');
+	const folder = mkdtempSync(join(tmpdir(), 'sluice-demo-'));
+	process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+	return deliverCertificate({ folder, names: [DEMO_HOST], client: false, days: 30, nowMs: Date.now() });
+}
+
 /** On Linux all of 127.0.0.0/8 is this machine, so a source address can play a country. */
-function demoConfig(port: number, addresses: readonly string[]): ConfigInput {
+function demoConfig(port: number, addresses: readonly string[], certificate: Delivered | null): ConfigInput {
+	const routes = [
+		{ match: { regions: ['america'] }, to: ['america', 'europe'] },
+		{ match: { regions: ['europe'] }, to: ['europe', 'america'] },
+		{ to: ['europe', 'america'] },
+	];
+	const tlsPort = port === 0 || port === MAX_PORT ? 0 : port + 1;
 	const poolOf = (region: DemoBackend['region']) => ({
 		name: region,
 		balance: 'round-robin' as const,
@@ -94,18 +123,19 @@ function demoConfig(port: number, addresses: readonly string[]): ConfigInput {
 			],
 		},
 		listeners: [
-			{
-				name: 'demo',
-				bind: `127.0.0.1:${port}`,
-				routes: [
-					{ match: { regions: ['america'] }, to: ['america', 'europe'] },
-					{ match: { regions: ['europe'] }, to: ['europe', 'america'] },
-					{ to: ['europe', 'america'] },
-				],
-			},
+			{ name: 'demo', bind: `127.0.0.1:${port}`, routes },
+			...(certificate === null ? [] : [tlsListener(`127.0.0.1:${tlsPort}`, certificate, routes)]),
 		],
 		pools: [poolOf('europe'), poolOf('america')],
 	};
+}
+
+function tlsListener(
+	bind: string,
+	{ certificate: cert, key }: Delivered,
+	routes: ListenerInput['routes'],
+): ListenerInput {
+	return { name: 'demo-tls', bind, tls: { mode: 'terminate', certificates: [{ cert, key }] }, routes };
 }
 
 function demoLog(terminal: Terminal, config: Config): Log {
@@ -132,6 +162,11 @@ function introduce(terminal: Terminal, port: string): void {
 	terminal.out(`  nc 127.0.0.1 ${port}                 no country: Europe takes you, its two backends in turn`);
 	terminal.out(`  nc -s 127.0.0.2 127.0.0.1 ${port}    as from Germany: Europe`);
 	terminal.out(`  nc -s 127.0.0.3 127.0.0.1 ${port}    as from the United States: America`);
+}
+
+function introduceTls(terminal: Terminal, port: string, authority: string): void {
 	terminal.out('');
-	terminal.out('Each session that ends is told here. Ctrl-C stops.');
+	terminal.out(`In TLS, with a certificate made for this run, on 127.0.0.1:${port}:`);
+	terminal.out('');
+	terminal.out(`  openssl s_client -quiet -connect 127.0.0.1:${port} -servername ${DEMO_HOST} -CAfile ${authority}`);
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addCert } from './cert.ts';
 import { addCheck } from './check.ts';
 import { addDemo } from './demo.ts';
 import { addExplain } from './explain.ts';
@@ -13,6 +14,7 @@ Examples:
   sluice demo                          three backends and a balancer in front, to try at once
   sluice check -c sluice.yaml          is this configuration good?
   sluice run -c sluice.yaml            serve; SIGHUP reloads, SIGTERM drains and stops
+  sluice cert localhost                a certificate to try TLS with
   sluice explain -c sluice.yaml --listener game --ip 198.51.100.7
 
 Exit codes: 0 done, 1 bad usage or configuration, 2 could not start, 70 internal fault.`;
@@ -31,6 +33,6 @@ export function buildProgram(context: CommandContext): Command {
 			writeOut: (text) => context.terminal.out(text.trimEnd()),
 			writeErr: (text) => context.terminal.err(text.trimEnd()),
 		});
-	for (const add of [addRun, addCheck, addExplain, addGeo, addSchema, addDemo]) add(program, context);
+	for (const add of [addRun, addCheck, addExplain, addGeo, addCert, addSchema, addDemo]) add(program, context);
 	return program;
 }

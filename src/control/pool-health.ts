@@ -1,13 +1,20 @@
 import type { Health } from '../core/desk.ts';
 import type { Clock } from '../core/ports.ts';
-import { type ActiveHealth, type BackendSnapshot, type PoolSnapshot, type SlotRef, slotKey } from '../core/snapshot.ts';
+import {
+	type ActiveHealth,
+	type BackendSnapshot,
+	type PoolSnapshot,
+	type ProbeType,
+	type SlotRef,
+	slotKey,
+} from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
 import { type EjectionEvent, Ejections } from '../policy/ejection.ts';
 import { type Observed, observe, shownHealth, UNPROBED } from '../policy/health.ts';
 import type { Total } from '../shared/layout.ts';
 import type { Log } from './log.ts';
+import type { ProbeResult } from './probe/request.ts';
 import { ProbeSchedule, type ProbeSettings, type ScheduleParts } from './probe-schedule.ts';
-import type { ProbeResult } from './probes.ts';
 
 /** The part of the scoreboard that health needs. */
 export interface HealthBoard {
@@ -27,6 +34,14 @@ export interface HealthHost {
 
 /** Nobody asks: it counts as up. */
 const NOT_WATCHED: Observed = { health: 'up', against: 0 };
+
+/** What good probes found out. */
+const ANSWERS: Readonly<Record<ProbeType['type'], string>> = {
+	tcp: 'connect answered',
+	tls: 'TLS handshake done',
+	http: 'status as expected',
+	script: 'script answered',
+};
 
 interface Kept {
 	readonly key: string;
@@ -146,7 +161,7 @@ export class PoolHealthKeeper {
 		const next = observe(kept.observed, good, active);
 		if (next.health !== kept.observed.health) {
 			const times = kept.observed.health === 'unknown' ? 'first probe' : `${good ? active.rise : active.fall} in a row`;
-			this.tellFlip(kept, next.health, `${good ? 'connect answered' : result.reason}, ${times}`);
+			this.tellFlip(kept, next.health, `${good ? ANSWERS[active.probe.type] : result.reason}, ${times}`);
 		}
 		this.become(kept, next);
 		this.show(kept);
@@ -224,8 +239,10 @@ export class PoolHealthKeeper {
 	}
 }
 
-function settingsOf(pool: PoolSnapshot, { target }: BackendSnapshot, active: ActiveHealth): ProbeSettings {
-	const { intervalMs, timeoutMs, port } = active;
+function settingsOf(pool: PoolSnapshot, backend: BackendSnapshot, active: ActiveHealth): ProbeSettings {
+	const { probe, intervalMs, timeoutMs, port } = active;
+	const { sourceAddress, proxyProtocol, tls } = pool;
+	const { target, hostName } = backend;
 	const probed = target.type === 'tcp' && port !== null ? { ...target, port } : target;
-	return { target: probed, sourceAddress: pool.sourceAddress, timeoutMs, intervalMs };
+	return { probe, target: probed, hostName, sourceAddress, proxyProtocol, tls, timeoutMs, intervalMs };
 }

@@ -1,5 +1,5 @@
 import type { Rng } from '../core/ports.ts';
-import type { Lane, ProbeRequest, ProbeResult, Prober } from './probes.ts';
+import type { Lane, ProbeRequest, ProbeResult, Prober } from './probe/request.ts';
 
 /** Part of the interval by which each wait is made longer or shorter, so that probes drift apart. */
 export const JITTER = 0.1;

@@ -23,7 +23,8 @@ export interface RolloutOptions {
  * A listener may move from one engine to the other while clients connect. Native sockets are opened here, before any
  * worker hears of the snapshot, and take clients into their queues at once; then the team beside opens and closes its
  * own; the main one comes last, and takes in what waits in the queues of those it closes. So there is always a socket
- * that listens. A unix socket alone has to be let go of by one before the other can have it.
+ * that listens. A unix socket alone has to be let go of by one before the other can have it. Where nothing moves all
+ * hear at once: a worker that hangs keeps nobody waiting then.
  */
 export class Rollout {
 	private readonly options: RolloutOptions;
@@ -48,12 +49,15 @@ export class Rollout {
 	 * more. Not to be called again before that.
 	 */
 	async putInForce(snapshot: Snapshot): Promise<readonly string[]> {
-		const moved = this.options.teams.moved(this.current, snapshot);
+		const { teams } = this.options;
+		const { paths, ports } = teams.moved(this.current, snapshot);
 		this.current = snapshot;
 		this.failures.clear();
 		if (this.phase === 'done') this.phase = 'rolling';
-		await this.round(snapshot, moved);
-		if (moved.size > 0) await this.round(snapshot, NOTHING);
+		const inTurn = teams.inOrder.map(({ numbers }) => numbers);
+		const turns = paths.size + ports.size > 0 ? inTurn : [inTurn.flat()];
+		await this.round(snapshot, turns, paths);
+		if (paths.size > 0) await this.round(snapshot, turns, NOTHING);
 		if (this.phase !== 'stopped') this.phase = 'done';
 		return [...new Set([...this.failures.values()].flat())];
 	}
@@ -96,13 +100,13 @@ export class Rollout {
 		this.applying.dismiss();
 	}
 
-	private async round(snapshot: Snapshot, withheld: Withheld): Promise<void> {
-		const { teams, crew } = this.options;
+	private async round(snapshot: Snapshot, turns: readonly (readonly number[])[], withheld: Withheld): Promise<void> {
+		const { crew } = this.options;
 		this.openNative(snapshot, withheld);
-		for (const team of teams.inOrder) {
+		for (const turn of turns) {
 			if (this.phase === 'stopped') return;
 			const staff = new Set(crew.staff);
-			const numbers = team.numbers.filter((worker) => staff.has(worker));
+			const numbers = turn.filter((worker) => staff.has(worker));
 			this.applying = new RollCall(numbers);
 			for (const worker of numbers) this.send(worker, withheld);
 			await this.applying.complete;

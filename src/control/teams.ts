@@ -37,7 +37,7 @@ export class Teams {
 		return this.beside?.numbers.includes(worker) ? this.beside : this.main;
 	}
 
-	/** In the order in which they get a snapshot, see `Rollout`. */
+	/** In the order in which they get a snapshot that moves listeners, see `Rollout`. */
 	get inOrder(): readonly Team[] {
 		return this.beside === null ? [this.main] : [this.beside, this.main];
 	}
@@ -62,20 +62,30 @@ export class Teams {
 	}
 
 	/**
-	 * Unix sockets that go from one team to the other. Only one of them can have a path, while a TCP address may be
-	 * listened on by both.
+	 * Places that go from one team to the other: paths of unix sockets, as `formatTarget` writes them, and TCP ports,
+	 * whatever the host. A TCP address may be listened on by both teams, a path by one of them alone.
 	 */
-	moved(before: Snapshot | null, after: Snapshot): Withheld {
-		const servedBefore = new Map(before?.listeners.flatMap((listener) => this.paths(listener)));
-		const moved = after.listeners
-			.flatMap((listener) => this.paths(listener))
-			.filter(([path, team]) => (servedBefore.get(path) ?? team) !== team);
-		return new Set(moved.map(([path]) => path));
+	moved(before: Snapshot | null, after: Snapshot): { readonly paths: Withheld; readonly ports: ReadonlySet<number> } {
+		const served = this.places(before?.listeners ?? []);
+		const [paths, ports] = [new Set<string>(), new Set<number>()];
+		for (const [place, teams] of this.places(after.listeners)) {
+			const stays = [...teams].every((team) => served.get(place)?.has(team) ?? true);
+			if (stays) continue;
+			if (typeof place === 'string') paths.add(place);
+			else ports.add(place);
+		}
+		return { paths, ports };
 	}
 
-	private paths(listener: ListenerSnapshot): (readonly [path: string, team: Team])[] {
-		const unix = listener.binds.filter(({ target }) => target.type === 'unix');
-		return unix.map(({ target }) => [formatTarget(target), this.serving(listener)]);
+	private places(listeners: readonly ListenerSnapshot[]): ReadonlyMap<string | number, ReadonlySet<Team>> {
+		const places = new Map<string | number, Set<Team>>();
+		for (const listener of listeners) {
+			for (const { target } of listener.binds) {
+				const place = target.type === 'tcp' ? target.port : formatTarget(target);
+				places.set(place, (places.get(place) ?? new Set()).add(this.serving(listener)));
+			}
+		}
+		return places;
 	}
 }
 

@@ -1,17 +1,17 @@
 import type { Granted } from '../core/desk.ts';
 import type { ConnectFailure, Outcome } from '../core/outcome.ts';
-import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
+import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent, TlsFacts } from '../core/session-io.ts';
 import type { ListenerTimeouts, SlotRef } from '../core/snapshot.ts';
 import { otherSide, type Side } from '../core/units.ts';
 import type { RefusalDecision } from '../policy/admission.ts';
 import { at } from '../policy/world.ts';
+import { refusalOfTls } from '../wire/postgres.ts';
 import { account } from './account.ts';
 import { CANCEL_CONNECT, CLOSE_FIN, CLOSE_RESET, FLUSH, HOLD, SHUTDOWN } from './actions.ts';
 import { Arrival, type Arrived } from './arrival.ts';
 import type { SessionContext, SessionDesk, SessionHost } from './context.ts';
 import { Journal } from './journal.ts';
 import { after, EARLY_RESET_MS, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
-import { refuseGreeting } from './upstream.ts';
 
 /**
  * Where a session is on its journey. `proxy-header`, `client-hello`: what the client sends first is read. `handshaking`:
@@ -122,7 +122,7 @@ export class Session {
 				if (this.isReading) this.onBytes(event.bytes, nowNs, out);
 				return;
 			case 'tls-ready':
-				if (this.state === 'handshaking') this.follow(this.arriving().handshaken(event.tls, nowNs), nowNs, out);
+				if (this.state === 'handshaking') this.onTlsReady(event.tls, nowNs, out);
 				return;
 			case 'tls-failed':
 				if (this.state === 'handshaking') this.end('tls-failed', event.reason, 'fin', out);
@@ -224,6 +224,12 @@ export class Session {
 		this.follow(arrived, nowNs, out);
 	}
 
+	private onTlsReady(tls: TlsFacts, nowNs: number, out: SessionAction[]): void {
+		// What it sent until now was the handshake, and no payload.
+		this.earlyBytes = false;
+		this.follow(this.arriving().handshaken(tls, nowNs), nowNs, out);
+	}
+
 	private hold(refusal: RefusalDecision, nowNs: number, out: SessionAction[]): void {
 		const silent = refusal.manner === 'silent';
 		this.refusal = refusal;
@@ -265,7 +271,7 @@ export class Session {
 	}
 
 	private onGreeted(bytes: Uint8Array, nowNs: number, out: SessionAction[]): void {
-		const refused = refuseGreeting(bytes);
+		const refused = refusalOfTls(bytes);
 		if (refused === null) return this.stepUp('greet', nowNs, out);
 		out.push(CANCEL_CONNECT);
 		this.onConnectFailed('tls', refused, nowNs, out);

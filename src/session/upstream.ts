@@ -1,7 +1,7 @@
 import type { Rng } from '../core/ports.ts';
 import type { SessionAction } from '../core/session-io.ts';
 import type { BackendSnapshot, PoolSnapshot, ProxyProtocolOut, UpstreamTls } from '../core/snapshot.ts';
-import { POSTGRES_ACCEPT, POSTGRES_SSL_REQUEST } from '../wire/postgres.ts';
+import { POSTGRES_SSL_REQUEST } from '../wire/postgres.ts';
 import { writeProxyHeader } from '../wire/proxy-protocol.ts';
 import type { Identity } from './identity.ts';
 
@@ -40,13 +40,6 @@ export function greetingFor(pool: PoolSnapshot, identity: Identity): SessionActi
 	// Of TLS that passes through, the backend is asked what the client asked us.
 	const asks = pool.tls === null ? identity.askedForTls && identity.tls === null : pool.tls.startTls === 'postgres';
 	return asks ? { type: 'greet', bytes: POSTGRES_SSL_REQUEST } : null;
-}
-
-/** Why a backend's answer to the greeting is none to go on with; null: it is. */
-export function refuseGreeting(bytes: Uint8Array): string | null {
-	// More than the one byte could be put there by somebody on the way, to be taken for what comes under TLS.
-	if (bytes.length !== POSTGRES_ACCEPT.length) return `${bytes.length} bytes in answer to SSLRequest`;
-	return bytes[0] === POSTGRES_ACCEPT[0] ? null : 'the backend refuses TLS (SSLRequest)';
 }
 
 /** How TLS with this backend begins. */

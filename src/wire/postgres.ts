@@ -43,3 +43,10 @@ function beginsLike(bytes: Uint8Array, request: Uint8Array): boolean {
 export const POSTGRES_ACCEPT: Uint8Array = Uint8Array.of(0x53);
 /** `N`: not that. */
 export const POSTGRES_DECLINE: Uint8Array = Uint8Array.of(0x4e);
+
+/** Why a server's answer to an SSLRequest is none to go on with; null: it is. */
+export function refusalOfTls(answer: Uint8Array): string | null {
+	// More than the one byte could be put there by somebody on the way, to be taken for what comes under TLS.
+	if (answer.length !== POSTGRES_ACCEPT.length) return `${answer.length} bytes in answer to SSLRequest`;
+	return answer[0] === POSTGRES_ACCEPT[0] ? null : 'the backend refuses TLS (SSLRequest)';
+}

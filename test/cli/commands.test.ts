@@ -90,7 +90,7 @@ t.test('the version is the package’s', async (t) => {
 });
 
 t.test('help is there for every command, with an example', async (t) => {
-	for (const name of ['run', 'check', 'explain', 'geo', 'schema', 'demo']) {
+	for (const name of ['run', 'check', 'explain', 'geo', 'cert', 'schema', 'demo']) {
 		const { code, stdout } = await command(name, '--help');
 		t.equal(code, 0, name);
 		t.match(stdout, new RegExp(`Usage: sluice ${name} (.|\\n)*Example:\n {2}sluice ${name}`));

@@ -1,6 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { EchoClient } from '../support/backends.ts';
 import { SluiceProcess } from '../support/sluice-process.ts';
+import { dialTls } from '../support/tls.ts';
 
 t.test('the demo greets by region, echoes, and says how to try', async (t) => {
 	const demo = new SluiceProcess(t, ['demo', '--port', '0']);
@@ -27,4 +29,20 @@ t.test('the demo greets by region, echoes, and says how to try', async (t) => {
 	);
 	demo.kill('SIGINT');
 	t.match(await demo.finished, { code: 0, stderr: '' });
+});
+
+t.test('the demo takes TLS with a certificate that goes with it', async (t) => {
+	const demo = new SluiceProcess(t, ['demo', '--port', '0', '--tls']);
+	await demo.until(() => (demo.stdout.includes('Ctrl-C') ? true : undefined));
+	const [, port, servername, file = ''] =
+		/-connect 127\.0\.0\.1:(\d+) -servername (\S+) -CAfile (\S+)/.exec(demo.stdout) ?? [];
+	const client = await dialTls(t, `127.0.0.1:${port}`, { ca: readFileSync(file), servername: servername ?? '' });
+	await client.heard('Hello from'.length);
+	client.send('in TLS');
+	await client.heard(`${client.text}in TLS`.length);
+	client.fin();
+	await demo.until(() => /^session: .*: completed/m.exec(demo.stdout)?.[0]);
+	demo.kill('SIGINT');
+	t.match(await demo.finished, { code: 0, stderr: '' });
+	t.notOk(existsSync(file));
 });

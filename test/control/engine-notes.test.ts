@@ -1,22 +1,11 @@
 import t from 'tap';
 import { EngineNotes, reasonForNode } from '../../src/control/engine-notes.ts';
-import type { ListenerSnapshot, TerminateTls } from '../../src/core/snapshot.ts';
-
-const TERMINATE: TerminateTls = {
-	mode: 'terminate',
-	startTls: null,
-	identity: '1',
-	certificates: [],
-	minVersion: 'TLSv1.2',
-	ciphers: null,
-	alpn: [],
-	ticketKey: new Uint8Array(48),
-	clientAuth: null,
-};
+import type { ListenerSnapshot } from '../../src/core/snapshot.ts';
+import { terminateTls } from '../support/tls.ts';
 
 type Noted = Pick<ListenerSnapshot, 'name' | 'tls' | 'needsNode'>;
 const plain = (name: string): Noted => ({ name, tls: null, needsNode: false });
-const terminating = (name: string): Noted => ({ name, tls: TERMINATE, needsNode: true });
+const terminating = (name: string): Noted => ({ name, tls: terminateTls([]), needsNode: true });
 const toTls = (name: string): Noted => ({ name, tls: { mode: 'passthrough', startTls: null }, needsNode: true });
 
 function bench(main: 'epoll' | 'node') {

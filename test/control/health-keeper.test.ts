@@ -1,13 +1,14 @@
 import t from 'tap';
 import { HealthKeeper, LOOK_EVERY_MS } from '../../src/control/health-keeper.ts';
+import type { ProbeRequest, ProbeResult } from '../../src/control/probe/request.ts';
 import { JITTER } from '../../src/control/probe-schedule.ts';
-import type { ProbeRequest, ProbeResult } from '../../src/control/probes.ts';
 import { formatTarget } from '../../src/core/address.ts';
 import type { Health } from '../../src/core/desk.ts';
 import type { LogEvent } from '../../src/core/record.ts';
 import type { ActiveHealth, PassiveHealth, SlotRef } from '../../src/core/snapshot.ts';
 import type { Total } from '../../src/shared/layout.ts';
 import { countingSlots, type PoolSpec, snapshotOf } from '../support/snapshots.ts';
+import { upstreamTls } from '../support/tls.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
 
 const ACTIVE: ActiveHealth = {
@@ -171,6 +172,35 @@ t.test('what is probed: the address or its other port, a unix socket as it is, f
 			['unix:/run/b', '10.0.0.5', 2_000],
 		],
 	);
+});
+
+t.test("how it is probed: as the pool's sessions would connect, and what good probes are told as", async (t) => {
+	const told: string[] = [];
+	const more = {
+		backends: [{ name: 'a', target: targetOf('a'), hostName: 'a.example' }],
+		proxyProtocol: { version: 'v2', tlvs: ['unique-id'] },
+		tls: upstreamTls(),
+	} as const;
+	const probes: ActiveHealth['probe'][] = [
+		{ type: 'tcp' },
+		{ type: 'tls' },
+		{ type: 'http', path: '/', status: [200] },
+		{ type: 'script', steps: [{ send: 'a' }] },
+	];
+	for (const probe of probes) {
+		const house = new House();
+		house.apply('', { active: { ...ACTIVE, probe }, passive: null }, more);
+		house.time.pass(200);
+		const { proxyProtocol, tls } = more;
+		t.match(house.probed, [{ probe, hostName: 'a.example', proxyProtocol, tls }]);
+		told.push(...house.told().map(({ fields }) => String(fields.reason)));
+	}
+	t.strictSame(told, [
+		'connect answered, first probe',
+		'TLS handshake done, first probe',
+		'status as expected, first probe',
+		'script answered, first probe',
+	]);
 });
 
 t.test('a thousand backends are probed soon and not at once', async (t) => {

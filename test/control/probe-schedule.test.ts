@@ -1,12 +1,16 @@
 import t from 'tap';
+import type { ProbeResult } from '../../src/control/probe/request.ts';
 import { JITTER, ProbeSchedule, type ProbeSettings } from '../../src/control/probe-schedule.ts';
-import type { ProbeResult } from '../../src/control/probes.ts';
 import { seededRng } from '../../src/rng.ts';
 import { VirtualTime } from '../support/virtual-time.ts';
 
 const SETTINGS: ProbeSettings = {
+	probe: { type: 'tcp' },
 	target: { type: 'tcp', host: '127.0.0.1', port: 1 },
+	hostName: null,
 	sourceAddress: null,
+	proxyProtocol: null,
+	tls: null,
 	timeoutMs: 2_000,
 	intervalMs: 5_000,
 };

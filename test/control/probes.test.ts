@@ -1,33 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import t from 'tap';
-import { type ProbeRequest, type ProbeResult, TcpProbes } from '../../src/control/probes.ts';
-import type { SocketTarget } from '../../src/core/address.ts';
-import { startBackend, type Teardown } from '../support/echo.ts';
+import type { ProbeRequest, ProbeResult } from '../../src/control/probe/request.ts';
+import { startBackend } from '../support/echo.ts';
 import { startBlackhole } from '../support/net-blackhole.ts';
 import { refusingAddress, socketFolder } from '../support/net-ports.ts';
-import { peerOf, targetOf, until } from '../support/peers.ts';
-
-const target = (address: string): SocketTarget => {
-	const where = targetOf(address);
-	return 'path' in where ? { type: 'unix', path: where.path } : { type: 'tcp', ...where };
-};
-
-const request = (address: string, more: Partial<ProbeRequest> = {}): ProbeRequest => ({
-	lane: 'good',
-	target: target(address),
-	sourceAddress: null,
-	timeoutMs: 2_000,
-	...more,
-});
-
-function prober(t: Teardown, maxOpen?: number) {
-	const probes = new TcpProbes(maxOpen);
-	t.teardown(() => probes.close());
-	const run = (address: string, more: Partial<ProbeRequest> = {}): Promise<ProbeResult> =>
-		new Promise((resolve) => probes.probe(request(address, more), resolve));
-	return { probes, run };
-}
+import { peerOf, until } from '../support/peers.ts';
+import { probeRequest, prober } from '../support/probing.ts';
 
 t.test('who accepts is good, over IPv4, IPv6 and a unix socket', async (t) => {
 	const { run } = prober(t);
@@ -123,7 +102,7 @@ t.test('hundreds that do not answer keep nobody waiting who does', async (t) => 
 	const { probes, run } = prober(t, 8);
 	const hole = await startBlackhole(t);
 	for (const lane of ['suspect', 'new'] as const) {
-		for (let i = 0; i < 300; i++) probes.probe(request(hole, { lane, timeoutMs: 60_000 }), () => {});
+		for (let i = 0; i < 300; i++) probes.probe(probeRequest(hole, { lane, timeoutMs: 60_000 }), () => {});
 	}
 	t.equal(probes.sockets, 6, 'a quarter is left');
 	const backend = await startBackend(t, { onClient: (socket) => socket.end() });
@@ -136,7 +115,7 @@ t.test('a new backend goes before those that failed, one known good before both'
 	const order: string[] = [];
 	const probe = (lane: ProbeRequest['lane']): Promise<void> =>
 		new Promise((resolve) => {
-			probes.probe(request(backend.address, { lane }), () => {
+			probes.probe(probeRequest(backend.address, { lane }), () => {
 				order.push(lane);
 				resolve();
 			});
@@ -149,10 +128,12 @@ t.test('a cancelled probe tells nothing and closes, whether it runs or waits', a
 	const { probes } = prober(t, 1);
 	const hole = await startBlackhole(t);
 	const heard: ProbeResult[] = [];
-	const cancels = [1, 2].map(() => probes.probe(request(hole, { timeoutMs: 300 }), (result) => heard.push(result)));
+	const cancels = [1, 2].map(() =>
+		probes.probe(probeRequest(hole, { timeoutMs: 300 }), (result) => heard.push(result)),
+	);
 	for (const cancel of cancels.reverse()) cancel();
 	await until('nothing is open', () => probes.sockets === 0);
 	const backend = await startBackend(t);
-	await new Promise((resolve) => probes.probe(request(backend.address), resolve));
+	await new Promise((resolve) => probes.probe(probeRequest(backend.address), resolve));
 	t.strictSame(heard, []);
 });

@@ -74,8 +74,20 @@ function bench(engine: 'epoll' | 'node' = 'epoll') {
 	return { rollout, answer, takeTold, events, failing, retries };
 }
 
-t.test('the main thread opens sockets, then the team beside gets the snapshot, then the main one', async (t) => {
+t.test('the main thread opens sockets, then all workers get the snapshot', async (t) => {
 	const { rollout, answer, takeTold } = bench();
+	const done = rollout.putInForce(listening(true, tcp(1)));
+	t.same(takeTold(), ['main opens ', '2 of 4: 1', '3 of 4: 1', '0 of 4: ', '1 of 4: ']);
+	await answer([0, 1, 2, 3]);
+	t.same(await done, []);
+});
+
+t.test('where a listener moves the team beside gets the snapshot before the main one', async (t) => {
+	const { rollout, answer, takeTold } = bench();
+	const start = rollout.putInForce(listening(false, tcp(1)));
+	await answer([0, 1, 2, 3]);
+	await start;
+	takeTold();
 	const done = rollout.putInForce(listening(true, tcp(1)));
 	t.same(takeTold(), ['main opens ', '2 of 4: 1', '3 of 4: 1']);
 	await answer([2]);

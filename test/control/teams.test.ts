@@ -21,7 +21,7 @@ t.test('where the node engine runs alone there is one team, which serves everyth
 	t.same(teams.inOrder, [{ engine: 'node', numbers: [0, 1, 2] }]);
 	t.equal(teams.needsBeside(snapshot), false);
 	t.same(portsOf(teams.part(snapshot, teams.main)), [[1], [2]]);
-	t.equal(teams.moved(listening([false, unix('a')]), listening([true, unix('a')])).size, 0);
+	t.equal(teams.moved(listening([false, unix('a')]), listening([true, unix('a')])).paths.size, 0);
 });
 
 t.test(
@@ -53,15 +53,19 @@ t.test("a team's part has every listener, and only its own with their addresses"
 	t.equal(main.listeners[0], snapshot.listeners[0], 'what is not changed is not copied');
 });
 
-t.test('a unix socket moves when another team is to serve its path, whatever the listener', async (t) => {
+t.test('a path or a port moves when a team is to serve it that did not before, whatever the listener', async (t) => {
 	const teams = new Teams('epoll', 1);
-	const before = listening([false, unix('a'), tcp(1)], [true, unix('b')], [false, unix('c')]);
-	const table: readonly [after: Snapshot, moved: string[]][] = [
-		[before, []],
-		[listening([true, unix('a'), tcp(1)], [true, unix('b')]), ['unix:a']],
-		[listening([true, unix('c'), unix('b')], [false, unix('a')]), ['unix:c']],
-		[listening([true, unix('new')]), []],
+	const before = listening([false, unix('a'), tcp(1)], [true, unix('b'), tcp(2)], [false, unix('c'), tcp(2)]);
+	const table: readonly [after: Snapshot, paths: string[], ports: number[]][] = [
+		[before, [], []],
+		[listening([true, unix('a'), tcp(1)], [true, unix('b')]), ['unix:a'], [1]],
+		[listening([true, unix('c'), unix('b'), tcp(2)], [false, unix('a')]), ['unix:c'], []],
+		[listening([true, tcp(1)], [false, tcp(1)]), [], [1]],
+		[listening([true, unix('new'), tcp(9)]), [], []],
 	];
-	for (const [after, moved] of table) t.same([...teams.moved(before, after)], moved);
-	t.same([...teams.moved(null, before)], []);
+	for (const [after, paths, ports] of table) {
+		const moved = teams.moved(before, after);
+		t.same([[...moved.paths], [...moved.ports]], [paths, ports]);
+	}
+	t.same(teams.moved(null, before), { paths: new Set(), ports: new Set() });
 });

@@ -9,7 +9,7 @@ import { countriesOf } from '../../src/control/geo/continents.ts';
 import { HealthKeeper } from '../../src/control/health-keeper.ts';
 import { Log } from '../../src/control/log.ts';
 import { afterTimeout } from '../../src/control/probe-schedule.ts';
-import { TcpProbes } from '../../src/control/probes.ts';
+import { Probes } from '../../src/control/probes.ts';
 import { KEEP_MS, QueueKeeper } from '../../src/control/queue-keeper.ts';
 import { everyInterval } from '../../src/control/resolve.ts';
 import { readTlsFiles } from '../../src/control/tls/files.ts';
@@ -49,7 +49,7 @@ export class InProcess implements Assembly {
 	readonly #keeper = new QueueKeeper(this.#registry.scoreboard, () => this.#wake());
 	readonly #queues = new WorkerQueues(this.#board, () => this.#wake());
 	readonly #keeping = setInterval(() => this.#keeper.tick(this.#clock.nowNs()), KEEP_MS);
-	readonly #probes = new TcpProbes();
+	readonly #probes = new Probes();
 	readonly #tickets = new TicketKeys({ every: () => () => {}, rotated: () => {} });
 	readonly #health: HealthKeeper;
 	#context: SessionContext | null = null;

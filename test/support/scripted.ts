@@ -91,9 +91,8 @@ export async function scripted(t: Teardown, create: EngineFactory, options: Scri
 	const log: LogEvent[] = [];
 	const engine = create<ScriptedSession>({
 		worker: 0,
-		workers: 1,
 		clock: monotonicClock(),
-		stragglers: 8,
+		stragglers: () => 8,
 		createSession: (facts, meter) => {
 			const session = new ScriptedSession(facts, meter);
 			if (options.answer !== undefined) session.answer = options.answer;

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import type { CertificateSnapshot, TerminateTls, UpstreamTls } from '../../src/core/snapshot.ts';
 import type { Issued } from './certificates.ts';
@@ -89,6 +90,41 @@ export async function dialTls(t: Teardown, address: string, options: DialTlsOpti
 	return secureClient(transport, options);
 }
 
+/** A TLS client whose bytes go through a test's hands. */
+export interface ClientByHand {
+	readonly tls: TLSSocket;
+	/** What it has written since the last call; waits until there is something. */
+	written(): Promise<Buffer>;
+	/** Hands it what the other side has sent. */
+	hear(bytes: Buffer): void;
+}
+
+export function clientByHand(options: ConnectionOptions): ClientByHand {
+	const written: Buffer[] = [];
+	let wake: () => void = () => {};
+	const wire = new Duplex({
+		read: () => {},
+		write: (chunk: Buffer, _, done) => {
+			written.push(chunk);
+			wake();
+			done();
+		},
+	});
+	const tls = connect({ ...options, socket: wire }).on('error', () => {});
+	return {
+		tls,
+		written: async () => {
+			while (written.length === 0) {
+				await new Promise<void>((resolve) => {
+					wake = resolve;
+				});
+			}
+			return Buffer.concat(written.splice(0));
+		},
+		hear: (bytes) => void wire.push(bytes),
+	};
+}
+
 /** TLS on a connected socket. */
 export async function secureClient(transport: Socket, options: DialTlsOptions = {}): Promise<TlsPeer> {
 	const { onSocket, ...rest } = options;
@@ -107,11 +143,11 @@ export interface TlsBackend extends Pick<Backend, 'address' | 'close'> {
 	accepted(nth?: number): Promise<TlsPeer>;
 }
 
-/** A TLS server of a test. Half-open, and every client's bytes are heard. */
+/** A TLS server of a test. Half-open unless told otherwise, and every client's bytes are heard. */
 export async function startTlsBackend(t: Teardown, options: TlsOptions): Promise<TlsBackend> {
 	const peers: TlsPeer[] = [];
 	const transports = new Set<Socket>();
-	const server = createServer({ ...options, allowHalfOpen: true });
+	const server = createServer({ allowHalfOpen: true, ...options });
 	server.prependListener('connection', (socket: Socket) => {
 		transports.add(socket.on('close', () => transports.delete(socket)));
 	});

@@ -44,7 +44,8 @@ export const REFERENCE_INTRODUCTION = `# Configuration reference
 Made from the schema by \`npm run reference\`; edit the schema, not this file.
 
 One file, YAML 1.2 or JSON. Unknown keys are refused. \`sluice check -c FILE\` tells every fault with its line and column;
-\`sluice schema\` prints a JSON Schema for editors. The examples beside this file can be run as they are.
+\`sluice schema\` prints a JSON Schema for editors. The examples beside this file can be run as they are; those that name
+certificates, after the \`sluice cert\` commands in them.
 
 ## Units
 
@@ -80,7 +81,9 @@ export const HEALTH_NOTES = `## How a backend's health is decided
 - Sessions decide faster: \`passive\` ejects a backend whose connects fail, for \`eject\`, and then it is again what its probes say.
   Until then the failed sessions are tried elsewhere (\`retries\`). A reset counts only when no byte had passed either way: what a
   client sends cannot get a server ejected.
-- A backend that accepts and then says nothing is up for a \`tcp\` probe; its sessions end by their timeouts.
+- A backend that accepts and then says nothing is up for a \`tcp\` probe; its sessions end by their timeouts. \`tls\` wants a
+  handshake, by the pool's \`tls\` or, without it, with any certificate; \`http\` a status of the list; \`script\` each step in its
+  order. All of it must be done within \`timeout\`. Probes of a pool with \`proxyProtocol\` begin with its header (LOCAL).
 - Sessions on a backend that goes down are left alone. Every change is one line in the log, with the reason and how long it had been so.
 - The health of what stays is kept over a reload.`;
 
@@ -94,6 +97,44 @@ export const GEO_NOTES = `## How a country is found
   by renaming a new one over it. While it is reread, and after that as room for the next time, there is a second copy.
 - A file that cannot be used is refused by \`sluice check\`, at the start and by a reload that names it. When the file in use becomes
   unusable, half-written for example, the data in use stays, and one line in the log says why.`;
+
+export const TLS_NOTES = `## How TLS is spoken
+
+- \`passthrough\` works on every engine and changes no byte. A listener that terminates TLS, or routes to a pool with \`tls\`, is
+  served by the node engine, beside the other one in the same process, whatever \`engine\` says.
+- A ClientHello may come in any pieces, up to 64 KiB. An encrypted one (ECH) is routed by its outer name. What is no TLS is
+  refused with \`not-tls\`, also where routes do not ask for anything: a listener with \`tls\` is for TLS alone.
+- Certificates are chosen by the server name that is asked for: an exact name before a wildcard, both before the default
+  ones. Names are those of the certificate (its common name only when it has no others). Several with the same name
+  stand side by side when their kinds of keys differ, RSA and ECDSA; of the same kind, the first in the list is taken. An
+  OCSP response is stapled only where no certificate of another kind stands beside.
+- Certificate, key, OCSP and authority files are looked at every second (of more than 100 certificates, 100 each second)
+  and read again within about two when they have changed. A pair that does not belong together or cannot be used leaves the
+  one in force, and one line in the log says why; so the order in which the files are replaced does not matter. Sessions
+  are not touched. \`sluice check\`, a start and a reload read everything, and refuse what cannot be used. From 14 days
+  before its end on, a certificate is told of once a day.
+- Session tickets have one key for each listener, the same for all workers and over reloads and changed certificates. It
+  lives in memory, so a restart ends it. There is one key at a time: after \`tickets.rotate\` each client that comes back makes
+  one full handshake, which costs what its first one did, and then has a new ticket. Other demands on clients'
+  certificates make another key, too: no ticket leads past a check.
+- A client that ends TLS without close_notify looks like one that ended in good order: Node's \`tls\` does not tell them apart.
+- \`startTls: postgres\` understands PostgreSQL's SSLRequest, declines GSSENCRequest, and takes TLS at once
+  (sslnegotiation=direct, which needs \`alpn: [postgresql]\` when TLS ends here). What begins in the clear in other protocols
+  is not understood: MySQL, SMTP, IMAP, POP3, LDAP, FTP and XMPP with STARTTLS. Forward them as plain TCP; their servers
+  speak TLS as ever, but there are no routes by name. Their ports that begin with TLS (465, 993, 636 and so on) are like any.
+- To backends, \`verify\` is on: a known authority and the server's name, that of \`serverName\` or else the host name of the
+  address. Of a backend with an IP address and no \`serverName\`, the certificate must have that IP address.`;
+
+export const PROXY_NOTES = `## How the PROXY protocol is read and written
+
+- Peers in \`proxyProtocol.from\` must send a header, version 1 or 2. Nobody else's is looked at: it goes on to the backend as
+  payload. List the proxies and nobody more.
+- Two gates: the caps and rates of process and listener hold for the peer, at the accept. \`access\`, countries, routes, limits
+  and buckets per client, and the log are about the address in the header.
+- LOCAL (a proxy's own probe) and UNKNOWN keep the addresses of the socket. CRC-32C is checked when it is there.
+- Backends get exactly one header before anything else; \`ssl\` in it only where TLS ended here. Once it was sent, the
+  session is not tried on another backend, but for a TLS handshake that failed.
+- To a backend that does not expect it, a header looks like garbage: turn it on at both ends together.`;
 
 export const NODE_ENGINE_LIMITS = `## What the node engine cannot do
 

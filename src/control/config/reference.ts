@@ -5,16 +5,20 @@ import {
 	GEO_NOTES,
 	HEALTH_NOTES,
 	NODE_ENGINE_LIMITS,
+	PROXY_NOTES,
 	REFERENCE_INTRODUCTION,
 	SHAPING_NOTES,
 	SIZING_NOTES,
+	TLS_NOTES,
 } from './reference-texts.ts';
 
 /** `config/REFERENCE.md`, whole: a table for each section of the file, then what tables cannot say. */
 export function renderReference(): string {
 	const sections = sectionsOf('', schemaTree()).map(renderSection);
-	return `${[REFERENCE_INTRODUCTION, ...sections, SIZING_NOTES, SHAPING_NOTES, HEALTH_NOTES, GEO_NOTES, NODE_ENGINE_LIMITS].join('\n\n')}\n`;
+	return `${[REFERENCE_INTRODUCTION, ...sections, ...NOTES].join('\n\n')}\n`;
 }
+
+const NOTES = [SIZING_NOTES, SHAPING_NOTES, HEALTH_NOTES, GEO_NOTES, TLS_NOTES, PROXY_NOTES, NODE_ENGINE_LIMITS];
 
 /** Every key with its full name, e.g. `listeners[].routes[].to` and `geo.regions.NAME.countries`. */
 export function allKeys(): string[] {

@@ -1,6 +1,7 @@
 import { errorText } from '../../core/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { Log } from '../log.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
 import { stampOf } from '../regular-file.ts';
 import { prepareEmbeddedGeo } from './embedded.ts';
 import { type MmdbFile, readMmdbFile } from './mmdb-file.ts';
@@ -31,7 +32,7 @@ export class GeoKeeper {
 	/** The file's state at the last look, and the last one that was read, good or bad. */
 	private seen = '';
 	private handled = '';
-	private looking: Promise<void> | null = null;
+	private readonly looking = new OneAtATime();
 	private stopped = false;
 
 	constructor(options: GeoKeeperOptions) {
@@ -88,14 +89,12 @@ export class GeoKeeper {
 
 	/** Resolves when the look that is on its way, if any, has ended. */
 	async rested(): Promise<void> {
-		await this.looking;
+		await this.looking.rested();
 	}
 
 	private startLook(): void {
-		if (this.looking !== null || this.source === 'embedded') return;
-		this.looking = this.look(this.source).finally(() => {
-			this.looking = null;
-		});
+		const { source } = this;
+		if (source !== 'embedded') this.looking.start(() => this.look(source));
 	}
 
 	/** Looks at the file once; never rejects. */

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { Log } from '../log.ts';
+import { OneAtATime } from '../one-at-a-time.ts';
 import { TlsFault } from './fault.ts';
 import {
 	faultyFile,
@@ -52,7 +53,7 @@ export class TlsKeeper {
 	private readonly fresh = new Map<string, Reading>();
 	private looks: readonly Look[] = [];
 	private nextLook = 0;
-	private looking: Promise<void> | null = null;
+	private readonly looking = new OneAtATime();
 	private remindedMs = 0;
 	private cancel: () => void = () => {};
 	private stopped = false;
@@ -112,15 +113,12 @@ export class TlsKeeper {
 
 	/** Resolves when the looks that are on their way, if any, have ended. */
 	async rested(): Promise<void> {
-		await this.looking;
+		await this.looking.rested();
 	}
 
 	private startLook(): void {
 		this.remind();
-		if (this.looking !== null) return;
-		this.looking = this.lookAtSome().finally(() => {
-			this.looking = null;
-		});
+		this.looking.start(() => this.lookAtSome());
 	}
 
 	/** Never rejects. */

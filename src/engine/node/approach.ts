@@ -3,11 +3,11 @@ import type { SocketTarget } from '../../core/address.ts';
 import { connectFailureOf } from '../../core/connect-failure.ts';
 import type { SessionEvent } from '../../core/session-io.ts';
 import type { BackendSnapshot } from '../../core/snapshot.ts';
+import { failureReason } from '../../core/tls-failure.ts';
 import { CONNECTED, UPSTREAM_TLS_READY } from '../session-events.ts';
 import { type EndOwner, SocketEnd } from './socket-end.ts';
 import type { ClientContexts } from './tls/client-contexts.ts';
 import { type SecureTerms, startTls } from './tls/client-handshake.ts';
-import { failureReason } from './tls/reasons.ts';
 
 /** Whom it tells. */
 export interface ApproachOwner {

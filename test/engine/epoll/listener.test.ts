@@ -97,6 +97,7 @@ t.test('it asks before each: without room it pauses and says so, and the last ar
 	listener.acceptLast();
 	t.equal(state.accepted.length, 5);
 	t.ok(listener.paused);
+	await t.rejects(clients(1), { code: 'ECONNREFUSED' }, 'nobody comes in until it is closed');
 });
 
 t.test('what clients inherit from their listener: no delay, keep-alive, urgent data in line', async (t) => {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
 import type { TlsFacts } from '../../../core/session-io.ts';
+import { failureReason, isReset } from '../../../core/tls-failure.ts';
 import { tlsFactsOf } from './facts.ts';
-import { failureReason, isReset } from './reasons.ts';
 
 /** Whom a handshake with a client tells, once. */
 export interface HandshakeOwner {

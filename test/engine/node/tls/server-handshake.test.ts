@@ -1,13 +1,18 @@
-import { once } from 'node:events';
-import { Duplex } from 'node:stream';
-import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
+import type { SecureVersion, TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { TerminateTls } from '../../../../src/core/snapshot.ts';
 import { certificateAuthority } from '../../../support/certificates.ts';
 import { startBackend } from '../../../support/echo.ts';
 import { type AcceptOptions, acceptOne, type InHand, OPEN_GATES, placeAt } from '../../../support/node-connection.ts';
 import { digestOf, pass, patternOf, peerOf, until } from '../../../support/peers.ts';
-import { certificateOf, type DialTlsOptions, secureClient, type TlsPeer, terminateTls } from '../../../support/tls.ts';
+import {
+	certificateOf,
+	clientByHand,
+	type DialTlsOptions,
+	secureClient,
+	type TlsPeer,
+	terminateTls,
+} from '../../../support/tls.ts';
 
 const ca = certificateAuthority(t);
 const leaf = certificateOf(ca.issue(['a.example']));
@@ -45,25 +50,15 @@ async function refused(t: Test, tls: TerminateTls, options: DialTlsOptions = {})
 t.test('what was held goes into the handshake first, and what comes meanwhile after it', async (t) => {
 	for (const cut of [1, 5, 100, 10_000]) {
 		const it = await acceptOne(t);
-		const written: Buffer[] = [];
-		const wire = new Duplex({
-			read: () => {},
-			write: (chunk: Buffer, _, done) => {
-				written.push(chunk);
-				done();
-			},
-		});
-		it.client.socket.on('data', (data) => wire.push(data));
-		const client = connect({ ...trusting, socket: wire }).on('error', () => {});
-		await until('a hello', () => written.length > 0);
-		const hello = Buffer.concat(written.splice(0));
+		const client = clientByHand(trusting);
+		it.client.socket.on('data', client.hear);
+		const hello = await client.written();
 		it.connection.peek(0, 16_384);
 		it.client.send(hello.subarray(0, cut));
 		await it.next('bytes');
 		it.connection.handshake(plain, 'a.example');
 		it.client.send(hello.subarray(cut));
-		await once(client, 'secureConnect');
-		it.client.send(Buffer.concat(written));
+		it.client.send(await client.written());
 		t.match(await it.next('tls-ready'), { tls: { version: 'TLSv1.3', alpn: null, resumed: false, certificate: null } });
 	}
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { failureReason, isReset } from '../../../../src/engine/node/tls/reasons.ts';
+import { failureReason, isReset } from '../../src/core/tls-failure.ts';
 
 t.test('why a handshake failed, in one line of printable text', async (t) => {
 	const table: [Record<string, string>, string][] = [

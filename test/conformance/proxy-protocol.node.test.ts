@@ -1,0 +1,3 @@
+import { conform } from './proxy-protocol.rules.ts';
+
+conform('node');

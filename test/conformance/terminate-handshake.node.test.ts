@@ -1,0 +1,3 @@
+import { conform } from './terminate-handshake.rules.ts';
+
+conform('node');

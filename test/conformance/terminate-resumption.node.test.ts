@@ -1,0 +1,3 @@
+import { conform } from './terminate-resumption.rules.ts';
+
+conform('node');

@@ -1,0 +1,3 @@
+import { conform } from './terminate.rules.ts';
+
+conform('node');
