@@ -10,7 +10,7 @@ import type { LoadOrder, LoadResult } from './load/load.ts';
 import { BENCH_HOST } from './namespace.ts';
 import type { Workload } from './question.ts';
 import { echoes, Running, startProxy } from './running.ts';
-import type { TlsFiles } from './tls-files.ts';
+import type { TlsFiles, TlsTerms } from './tls-files.ts';
 
 const BACKEND = fileURLToPath(new URL('./load/backend.ts', import.meta.url));
 const CLIENT = fileURLToPath(new URL('./load/client.ts', import.meta.url));
@@ -21,7 +21,9 @@ const FILES_SHELL = 'ulimit -n "$1"; shift; exec setpriv --pdeathsig KILL taskse
 const CLIENT_PATIENCE_MS = 120_000;
 
 /** What of a workload is for the client. */
-type Tasked = Pick<Workload, 'job' | 'tls'>;
+interface Tasked extends Pick<Workload, 'job'> {
+	readonly tls?: TlsTerms | null;
+}
 
 /** All processes of a run: backends, and the proxies of the feature at hand, each on its processors. */
 export class Stage {

@@ -57,7 +57,8 @@ const CIPHER = 'TLS_AES_128_GCM_SHA256';
 const GROUP = 'X25519';
 const SIGNATURES: Readonly<Record<CertificateKind, string>> = {
 	ecdsa: 'ecdsa_secp256r1_sha256',
-	rsa: 'rsa_pss_rsae_sha256',
+	// TLS 1.3 signs with PSS only; HAProxy looks for the other to find out whether a client takes RSA at all.
+	rsa: 'rsa_pss_rsae_sha256:rsa_pkcs1_sha256',
 };
 
 /**
