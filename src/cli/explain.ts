@@ -39,6 +39,7 @@ With several of them the spread over pools and backends is told, too. Exits with
 export function addExplain(program: Command, { terminal }: CommandContext): void {
 	program
 		.command('explain')
+		.summary('Tell what would happen to clients, and why.')
 		.description('Tell what would happen to clients, and why, by the rules that sessions use.')
 		.requiredOption('-c, --config <file>', 'the configuration file, YAML or JSON')
 		.requiredOption('--listener <name>', 'where the clients connect')
