@@ -54,7 +54,7 @@ function measureWork(sockets: Sockets, order: LoadOrder): LoadResult {
 	load.start();
 	turnUntil(sockets, performance.now() + order.warmMs);
 	load.beginWindow?.();
-	const [work, errors, startMs, cpu] = [load.work, load.errors, performance.now(), readCpu(order)];
+	const [work, startMs, cpu] = [load.work, performance.now(), readCpu(order)];
 	turnUntil(sockets, startMs + order.windowMs);
 	const [after, seconds] = [readCpu(order), (performance.now() - startMs) / 1_000];
 	return {
@@ -64,7 +64,7 @@ function measureWork(sockets: Sockets, order: LoadOrder): LoadResult {
 		proxyCpuSeconds: after.proxy - cpu.proxy,
 		clientCpuSeconds: after.client - cpu.client,
 		backendCpuSeconds: after.backend - cpu.backend,
-		errors: load.errors - errors,
+		errors: load.errors,
 		latency: load.latency?.() ?? null,
 	};
 }

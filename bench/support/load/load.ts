@@ -30,7 +30,7 @@ export interface LoadResult {
 	readonly proxyCpuSeconds: number;
 	readonly clientCpuSeconds: number;
 	readonly backendCpuSeconds: number;
-	/** Sessions that failed. */
+	/** Sessions that failed, in the warm-up, too: a long one would be missing in the window. */
 	readonly errors: number;
 	/** Only of a paced load. */
 	readonly latency: LatencySummary | null;

@@ -2,7 +2,7 @@ import { EPOLLIN, EPOLLOUT } from '../../../src/engine/epoll/layouts.ts';
 import type { NativeBuffer } from '../../../src/engine/epoll/libc.ts';
 import type { FdOwner } from '../../../src/engine/epoll/poller.ts';
 import type { Load } from './load.ts';
-import type { Sockets } from './sockets.ts';
+import { type Sockets, wouldWait } from './sockets.ts';
 import { MODE, MOST_PING_BYTES } from './wire.ts';
 
 /** Long connections that each send a message when the last one has come back whole. Work is round trips. */
@@ -34,6 +34,8 @@ export class PingLoad implements Load, FdOwner {
 		const missing = this.#missing[fd] ?? 0;
 		if (missing < 0) return this.#begin(fd);
 		const got = this.#sockets.recv(fd, this.#answer, MOST_PING_BYTES);
+		// What came may have been TLS's own, a ticket say.
+		if (wouldWait(got)) return;
 		if (got <= 0) return this.#fail(fd);
 		if (got < missing) {
 			this.#missing[fd] = missing - got;
