@@ -127,8 +127,6 @@ async function build(options: AdminServerOptions): Promise<FastifyInstance> {
 	await http.register(rateLimit, {
 		max: RATE,
 		timeWindow: RATE_WINDOW,
-		// Who may open the unix-domain socket could as well stop the process.
-		allowList: () => terms.bind.type === 'unix',
 		keyGenerator: ({ socket }) => socket.remoteAddress ?? 'unix',
 		errorResponseBuilder: (_request, { after }) =>
 			new SluiceError('too-many-requests', `too many requests: try again in ${after}`),
