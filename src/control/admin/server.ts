@@ -14,12 +14,12 @@ import {
 import { formatTarget } from '../../core/address.ts';
 import { bindCause } from '../../core/bind-failure.ts';
 import { ConfigError, EXIT, errorText, SluiceError } from '../../core/errors.ts';
+import { removeStaleSocket } from '../bind.ts';
 import type { Log } from '../log.ts';
 import { Admittance, type Caller } from './access.ts';
 import type { Operations } from './operations.ts';
 import { isOurHost, isOurOrigin } from './origin.ts';
 import { addRoutes } from './routes/index.ts';
-import { removeStaleSocket } from './stale-socket.ts';
 import type { AdminTerms, Role } from './terms.ts';
 
 declare module 'fastify' {
