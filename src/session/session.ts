@@ -106,6 +106,11 @@ export class Session {
 		return factsOf(this.number, this.state, this.journal, this.meter, nowNs);
 	}
 
+	/** A bucket holds it back now. */
+	get heldBack(): boolean {
+		return this.meter.throttledSinceNs > 0;
+	}
+
 	/** Tells the totals of the bytes that have passed; called now and then while it lasts. */
 	settle(): void {
 		if (this.state !== 'closing' && this.state !== 'over') settle(this.host, this.journal, this.meter);
@@ -432,8 +437,7 @@ export class Session {
 	 * holds a direction back it has not begun.
 	 */
 	private onQuiet(nowNs: number, out: SessionAction[]): void {
-		const heldBack = this.meter.throttledSinceNs > 0;
-		const since = heldBack ? nowNs : Math.max(this.meter.lastByteNs, this.journal.relayNs, this.journal.eofNs);
+		const since = this.heldBack ? nowNs : Math.max(this.meter.lastByteNs, this.journal.relayNs, this.journal.eofNs);
 		const until = after(since, this.quietMs());
 		if (nowNs < until) {
 			this.stateDeadlineNs = until;
