@@ -36,6 +36,9 @@ export function clientOf({ admin, token, ca }: AdminOptions): AdminClient {
 	return new AdminClient({ admin, token: token ?? known, ca: ca ?? null });
 }
 
+export const backendPath = (pool: string, backend: string, rest = ''): string =>
+	`/pools/${encodeURIComponent(pool)}/backends/${encodeURIComponent(backend)}${rest}`;
+
 /** Prints an answer: as JSON when asked to, else as these lines. */
 export function print(terminal: Terminal, { json }: AdminOptions, answer: unknown, lines: readonly string[]): void {
 	if (json === true) terminal.out(JSON.stringify(answer, null, 2));
