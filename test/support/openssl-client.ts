@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Teardown } from './echo.ts';
 
+/** What clients send to an echo. s_client may write what comes back into the middle of a line of its own. */
+export const WORD = 'sent-to-the-echo';
+
 /** `openssl s_client` in a process of its own. */
 export class OpensslClient {
 	/** All that it has printed: its report of the connection, and what the server sent. */
@@ -43,6 +46,13 @@ export class OpensslClient {
 			await new Promise<void>((resolve) => this.#wake.push(resolve));
 		}
 		return this.said;
+	}
+
+	/** Is answered by an echo, and leaves. */
+	async visit(): Promise<string> {
+		this.send(`${WORD}\n`);
+		await this.heard(new RegExp(WORD));
+		return this.leave();
 	}
 
 	/** The end of its input: it closes the connection, and ends. */
