@@ -22,6 +22,7 @@ import { HeldClients } from '../src/session/held.ts';
 import { Session } from '../src/session/session.ts';
 import { Holdings } from '../src/shared/holdings.ts';
 import { SlotRegistry } from '../src/shared/registry.ts';
+import { createStats, StatsWriter } from '../src/shared/stats.ts';
 import { WorkerBoard } from '../src/shared/worker-board.ts';
 import { BASELINE_BACKEND_CAP } from './support/contenders/contender.ts';
 import { sluiceConfig } from './support/contenders/sluice.ts';
@@ -67,6 +68,8 @@ class Bench {
 				clock: { wallMs: () => 0 },
 				records: { access: () => {}, log: () => {} },
 				tally: tallyOn(this.board),
+				stats: new StatsWriter(createStats()),
+				nextNumber: () => 0,
 				held: new HeldClients(BASELINE_BACKEND_CAP, 1, () => {}),
 				openDesk: () => new Holdings(this.board, queues),
 			},
@@ -118,6 +121,8 @@ function tallyOn(board: WorkerBoard): Tally {
 	return {
 		connect: (backend, ok) => board.add(backend, ok ? 'connects' : 'connectFailures', 1),
 		earlyReset: (backend) => board.add(backend, 'earlyResets', 1),
+		moved: () => {},
+		refused: (listener) => board.add(listener, 'refused', 1),
 		ended: (places, uploadBytes, downloadBytes) => {
 			for (const slot of places) {
 				board.add(slot, 'sessions', 1);

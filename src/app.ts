@@ -1,12 +1,17 @@
 import { randomInt } from 'node:crypto';
 import { extname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { Admin } from './admin.ts';
 import { monotonicClock } from './clock.ts';
 import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
+import type { Operations } from './control/admin/operations.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
+import { parseConfigText } from './control/config/load.ts';
 import type { Config } from './control/config/schema.ts';
 import { EngineNotes } from './control/engine-notes.ts';
+import { FileWatch } from './control/file-watch.ts';
 import { Fleet } from './control/fleet.ts';
+import { GeoDatabases } from './control/geo/databases.ts';
 import { HealthKeeper } from './control/health-keeper.ts';
 import { type Log, tellRefused } from './control/log.ts';
 import { Patience, unlessCancelled } from './control/patience.ts';
@@ -15,12 +20,18 @@ import { Probes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, RELOAD_LOOKUPS_MS, START_LOOKUPS_MS, systemLookup } from './control/resolve.ts';
 import { type Prepared, type Renewal, SnapshotSources } from './control/snapshot-sources.ts';
+import type { RuntimeChanges } from './control/steering/changes.ts';
+import type { Steered } from './control/steering/live-operations.ts';
+import { StateFile } from './control/steering/state-file.ts';
 import { Turns } from './control/turns.ts';
+import { packageVersion } from './control/version.ts';
 import { countWorkers } from './control/worker-count.ts';
 import { EXIT, errorText, SluiceError } from './core/errors.ts';
 import type { Clock, EngineName, NativeHost } from './core/ports.ts';
+import type { Snapshot } from './core/snapshot.ts';
 import { NS_PER_MS } from './core/units.ts';
 import { openNativeHost, refuseWaiting, warnOfCap } from './native.ts';
+import { makeGeoReader } from './policy/geo.ts';
 import { seededRng } from './rng.ts';
 import { RingReader } from './shared/ring-reader.ts';
 
@@ -32,10 +43,19 @@ export interface AppOptions {
 	readonly lookup?: Lookup;
 	/** Whether several sockets may listen on one address; tried out when absent. */
 	readonly reusePort?: boolean;
+	/** The configuration's file, and how it is read again; absent where a program gives the configuration. */
+	readonly file?: ConfigFile;
+	readonly load?: () => Config;
 	/** Size of each worker's record ring; a power of two. */
 	readonly ringBytes?: number;
 	/** Aborted before it has started: it never does, and leaves nothing behind. */
 	readonly cancel?: AbortSignal;
+}
+
+/** Where a configuration was read. `stamp`: the state of the file before, see `stampOf`. */
+export interface ConfigFile {
+	readonly path: string;
+	readonly stamp: string;
 }
 
 /** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
@@ -64,7 +84,14 @@ export class App {
 	private readonly probes = new Probes();
 	private readonly health: HealthKeeper;
 	private readonly book = new AddressBook();
+	/** For `explain`. */
+	private readonly databases = new GeoDatabases();
 	private readonly engines: EngineNotes;
+	private readonly admin: Admin;
+	private readonly watch: FileWatch;
+	private readonly state: StateFile;
+	/** Made while it runs; what the file has is in `config`. */
+	private changes: RuntimeChanges;
 	private config: Config;
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
 	private readonly patience = new Patience();
@@ -96,6 +123,8 @@ export class App {
 		this.config = config;
 		this.options = options;
 		this.log = options.log;
+		this.state = new StateFile(config.state);
+		this.changes = this.state.read();
 		this.clock = monotonicClock();
 		this.workerCount = workerCount;
 		this.native = openNativeHost(config.engine, workerCount, this.log);
@@ -111,6 +140,10 @@ export class App {
 			onInForce: () => this.health.settle(),
 			onSnapshotGone: (snapshot) => this.sources.gone(snapshot),
 			native: this.native,
+			onAnswer: (message) => this.admin.heard(message),
+			onDeath: () => {
+				this.admin.tallies.workerDeaths += 1;
+			},
 			onGivenUp: (reason) => this.giveUp(reason),
 		});
 		this.pump = new RecordPump(
@@ -130,7 +163,10 @@ export class App {
 			clock: this.clock,
 			schedule: { probe: this.probes.probe, after: afterTimeout, rng: seededRng(randomInt(2 ** 32)) },
 			every: everyInterval,
+			changed: (what) => this.admin.tallies.health(what),
 		});
+		this.admin = new Admin(this.steered());
+		this.watch = new FileWatch({ every: everyInterval, changed: () => this.fileChanged() });
 	}
 
 	/** Every address that is listened on, with its real port, in file order. */
@@ -159,18 +195,34 @@ export class App {
 		return { zero: repairs.isZero(), faults: repairs.audit() };
 	}
 
+	/** What can be seen and changed while it runs. */
+	get operations(): Operations {
+		return this.admin.operations;
+	}
+
+	/** Where the admin API listens, or null. */
+	get adminAddress(): string | null {
+		return this.admin.address;
+	}
+
 	private async open(): Promise<void> {
-		const prepared = await this.sources.prepare(this.config, START_LOOKUPS_MS);
-		const plan = await this.book.plan(this.config);
+		const terms = await this.admin.prepare(this.config);
+		const config = this.changes.apply(this.config);
+		const prepared = await this.sources.prepare(config, START_LOOKUPS_MS);
+		const plan = await this.book.plan(config);
 		this.refuseWhenStopping();
 		this.pump.start();
-		const failures = await this.fleet.start(this.sources.maker(this.config, plan, prepared));
+		const failures = await this.fleet.start(this.sources.maker(config, plan, prepared));
 		if (failures.length > 0) {
 			throw new SluiceError('cannot-bind', failures.join('\n'), { exitCode: EXIT.cannotStart });
 		}
 		this.refuseWhenStopping();
+		await this.admin.serve(terms);
+		this.refuseWhenStopping();
 		this.phase = 'running';
-		this.sources.adopt(this.config, prepared, this.fleet.snapshotId);
+		this.admin.operations.resume();
+		this.followFile();
+		this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		warnOfCap(this.log, this.config, this.native);
 		this.tellListening(plan, []);
 	}
@@ -183,8 +235,11 @@ export class App {
 	reload(load: () => Config): Promise<ConfigDiff> {
 		return this.turns.run(async () => {
 			try {
-				return await this.replaceConfig(load());
+				const diff = await this.replaceConfig(load());
+				this.admin.tallies.reloads.done += 1;
+				return diff;
 			} catch (error) {
+				this.admin.tallies.reloads.refused += 1;
 				tellRefused(this.log, error);
 				throw error;
 			}
@@ -199,6 +254,8 @@ export class App {
 		if (this.phase === 'stopping') return this.stopped.promise;
 		this.phase = 'stopping';
 		const { preStopMs = this.config.preStop, drainMs = this.config.drain } = times;
+		this.admin.operations.becomeUnready();
+		this.watch.stop();
 		this.sources.stop();
 		this.log.info('stopping', { preStopMs, drainMs });
 		await this.patience.wait(preStopMs);
@@ -215,23 +272,108 @@ export class App {
 		this.patience.hurry();
 	}
 
-	private async replaceConfig(config: Config): Promise<ConfigDiff> {
-		const diff = diffConfigs(this.config, config);
+	private async replaceConfig(next: Config): Promise<ConfigDiff> {
+		const diff = diffConfigs(this.config, next);
 		if (diff.restart.length > 0) {
 			const keys = diff.restart.join(', ');
 			throw new SluiceError('restart-needed', `${keys}: a change needs a restart; nothing was changed`);
 		}
-		if (this.native === null) refuseWaiting(config);
+		if (this.native === null) refuseWaiting(next);
+		const terms = await this.admin.prepare(next);
+		const config = this.changes.apply(next);
 		const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
 		const plan = await this.book.plan(config);
 		const failures = await this.publish(config, plan, prepared);
-		this.config = config;
+		this.config = next;
+		await this.admin.serveOrTell(terms);
+		this.followFile();
 		this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		this.log.setLevel(config.log.level);
 		this.log.info('reloaded', { snapshot: this.fleet.snapshotId, summary: describeDiff(diff), ...diffFields(diff) });
 		warnOfCap(this.log, config, this.native);
 		this.tellListening(plan, failures);
 		return diff;
+	}
+
+	/** Puts other changes in force instead of those before, and keeps them where they are to be kept. All or nothing. */
+	private change(changes: RuntimeChanges): Promise<void> {
+		return this.turns.run(async () => {
+			const config = changes.apply(this.config);
+			const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
+			const plan = await this.book.plan(config);
+			this.state.write(changes);
+			await this.publish(config, plan, prepared);
+			this.changes = changes;
+			this.sources.adopt(config, prepared, this.fleet.snapshotId);
+		});
+	}
+
+	/** What the admin side may look at and act on. */
+	private steered(): Steered {
+		const app = this;
+		const { log, clock, fleet } = this;
+		return {
+			log,
+			clock,
+			board: fleet.shared.scoreboard,
+			stats: fleet.shared.stats,
+			version: packageVersion(),
+			engine: this.engine,
+			file: this.options.file?.path ?? null,
+			get phase() {
+				return app.phase;
+			},
+			get config() {
+				return app.config;
+			},
+			get snapshot() {
+				return fleet.snapshot;
+			},
+			get changes() {
+				return app.changes;
+			},
+			get recordsDropped() {
+				return app.pump.dropped;
+			},
+			workers: () => fleet.workerNumbers,
+			send: (worker, message) => fleet.send(worker, message),
+			healthOf: (backend) => this.health.detailOf(backend),
+			addressesOf: (listener) =>
+				this.addresses.filter((entry) => entry.listener === listener).map(({ address }) => address),
+			engineOf: (listener) => fleet.engineOf(listener),
+			change: (changes) => this.change(changes),
+			reload: () => this.reload(() => this.loadAgain()),
+			diff: (candidate) => diffConfigs(this.config, this.loadCandidate(candidate)),
+			explainParts: () => ({
+				live: fleet.shared.scoreboard,
+				geo: makeGeoReader(snapshotOf(fleet).geo, this.databases.open(snapshotOf(fleet).geo.database)),
+				rng: seededRng(randomInt(2 ** 32)),
+				nowNs: clock.nowNs(),
+			}),
+			every: everyInterval,
+			after: afterTimeout,
+		};
+	}
+
+	/** `watch`: only what was read from a file can be read again. */
+	private followFile(): void {
+		const { file } = this.options;
+		const watched = this.config.watch && this.phase === 'running' && file !== undefined;
+		this.watch.follow(watched ? file.path : null, file?.stamp);
+	}
+
+	private fileChanged(): void {
+		// Why it was refused is in the log.
+		this.reload(() => this.loadAgain()).catch(() => {});
+	}
+
+	private loadAgain(): Config {
+		if (this.options.load !== undefined) return this.options.load();
+		throw new SluiceError('refused', 'the configuration was given by a program: that has to reload it');
+	}
+
+	private loadCandidate(text: string): Config {
+		return parseConfigText(text, { file: this.options.file?.path ?? 'candidate' });
 	}
 
 	/** Answers the addresses that could not be opened; they are told of, and tried again. */
@@ -251,8 +393,8 @@ export class App {
 		if (this.fleet.waitsForRoom) this.log.warn('changed names wait behind another change');
 		const turn = this.turns.run(async () => {
 			this.refreshQueued = false;
-			const plan = await this.book.plan(this.config);
-			await this.publish(this.config, plan);
+			const config = this.changes.apply(this.config);
+			await this.publish(config, await this.book.plan(config));
 			this.log.info('names changed', { snapshot: this.fleet.snapshotId });
 		});
 		turn.catch((error) => this.log.error('names not applied', { reason: errorText(error) }));
@@ -263,8 +405,9 @@ export class App {
 		const turn = this.turns.run(async () => {
 			const prepared = renew(this.config);
 			if (prepared === null) return;
-			await this.publish(this.config, await this.book.plan(this.config), prepared);
-			this.sources.adopt(this.config, prepared, this.fleet.snapshotId);
+			const config = this.changes.apply(this.config);
+			await this.publish(config, await this.book.plan(config), prepared);
+			this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		});
 		turn.catch((error) => this.log.error('changed files not applied', { reason: errorText(error) }));
 	}
@@ -288,10 +431,16 @@ export class App {
 
 	private async dispose(): Promise<void> {
 		this.phase = 'stopping';
+		await this.admin.stop();
 		this.sources.stop();
 		this.health.stop();
 		this.probes.close();
 		await this.fleet.dismiss();
 		await this.pump.finish(LAST_WORDS_MS);
 	}
+}
+
+function snapshotOf({ snapshot }: Fleet): Snapshot {
+	if (snapshot === null) throw new SluiceError('starting', 'it is still starting');
+	return snapshot;
 }

@@ -2,8 +2,8 @@ import { monotonicClock } from './clock.ts';
 import { GeoDatabases } from './control/geo/databases.ts';
 import type { FromWorker, ScoreboardMemory, ToWorker, WorkerStart } from './core/messages.ts';
 import type { Clock, Rng } from './core/ports.ts';
-import { type Snapshot, slotKey } from './core/snapshot.ts';
-import { NS_PER_MS } from './core/units.ts';
+import { type SlotRef, type Snapshot, slotKey } from './core/snapshot.ts';
+import { NS_PER_MS, NS_PER_SECOND } from './core/units.ts';
 import type { Engine, EngineOptions } from './engine/engine.ts';
 import { makeGeoReader } from './policy/geo.ts';
 import { mayAccept } from './policy/overflow.ts';
@@ -11,10 +11,12 @@ import { WorkerQueues } from './policy/worker-queues.ts';
 import { makeWorld } from './policy/world.ts';
 import { seededRng } from './rng.ts';
 import type { SessionContext, SessionHost, Tally } from './session/context.ts';
+import { busiestClients, listSessions } from './session/directory.ts';
 import { HeldClients } from './session/held.ts';
 import { Session } from './session/session.ts';
 import { Holdings } from './shared/holdings.ts';
 import { RingWriter } from './shared/ring-writer.ts';
+import { StatsWriter } from './shared/stats.ts';
 import { beat, wakeWorker } from './shared/wake.ts';
 import { WorkerBoard } from './shared/worker-board.ts';
 
@@ -32,6 +34,11 @@ const LEAST_STRAGGLERS = 2;
 
 /** How often a worker shows that it lives. */
 const BEAT_MS = 250;
+/** Parts of its sessions whose bytes are told of with each beat, and how many at least. */
+const SETTLE_PARTS = 4;
+const LEAST_SETTLED = 500;
+/** What is left of a delay after a beat. */
+const LATENESS_FADES = 0.95;
 
 /** What differs between the engines for the worker around them. */
 export interface PlaneShell {
@@ -52,7 +59,12 @@ export class DataPlane {
 	private readonly board: WorkerBoard;
 	private readonly queues: WorkerQueues;
 	private readonly records: RingWriter;
+	private readonly stats: StatsWriter;
 	private readonly rng: Rng;
+	private lastNumber = 0;
+	/** Sessions whose bytes are still to be told of in this round. */
+	private settling: Iterator<Session> | null = null;
+	private lateness = 0;
 	private readonly shell: PlaneShell;
 	private readonly engine: Engine<Session>;
 	private readonly host: SessionHost;
@@ -80,11 +92,17 @@ export class DataPlane {
 			shell.wake(worker);
 		});
 		this.records = ringOf(start);
+		this.stats = statsOf(start);
 		this.rng = seededRng(start.seed);
 		this.host = {
 			clock: this.clock,
 			records: this.records,
 			tally: this.tally,
+			stats: this.stats,
+			nextNumber: () => {
+				this.lastNumber += 1;
+				return this.lastNumber;
+			},
 			held: new HeldClients(Number.POSITIVE_INFINITY, start.workers, (session) => this.evictSoon(session)),
 			openDesk: () => new Holdings(this.board, this.queues),
 		};
@@ -111,7 +129,33 @@ export class DataPlane {
 
 	private keepBeating(wakes: Int32Array): void {
 		beat(wakes, this.start.worker);
-		this.engine.after(BEAT_MS, () => this.keepBeating(wakes));
+		this.settleSome();
+		this.stats.set('pipes', this.engine.pipesInUse);
+		const dueNs = this.clock.nowNs() + BEAT_MS * NS_PER_MS;
+		this.engine.after(BEAT_MS, () => {
+			this.noteLateness(this.clock.nowNs() - dueNs);
+			this.keepBeating(wakes);
+		});
+	}
+
+	/** The worst of late: a delay is shown for a while, until it fades. */
+	private noteLateness(lateNs: number): void {
+		this.lateness = Math.max(0, lateNs / NS_PER_SECOND, this.lateness * LATENESS_FADES);
+		this.stats.set('loopDelaySeconds', this.lateness);
+	}
+
+	/** Totals of long sessions keep up with their bytes: all sessions are gone through in about a second, a part at a time. */
+	private settleSome(): void {
+		this.settling ??= this.engine.sessions()[Symbol.iterator]();
+		const share = Math.ceil(this.sessionCount() / SETTLE_PARTS);
+		for (let left = Math.max(share, LEAST_SETTLED); left > 0; left--) {
+			const next = this.settling.next();
+			if (next.done === true) {
+				this.settling = null;
+				return;
+			}
+			next.value.settle();
+		}
 	}
 
 	receive(message: ToWorker): void {
@@ -128,6 +172,46 @@ export class DataPlane {
 				this.engine.stopAccepting();
 				this.engine.broadcast({ type: 'kill', outcome: 'shutdown' });
 				return this.engine.hasten();
+			case 'list': {
+				const sessions = listSessions(this.engine.sessions(), message.filter, message, this.clock.nowNs());
+				return this.shell.post({ type: 'listed', ask: message.ask, sessions });
+			}
+			case 'clients': {
+				const { ask, listener, limit } = message;
+				const clients = busiestClients(this.engine.sessions(), listener, limit, this.clock.nowNs());
+				return this.shell.post({ type: 'clients', ask, clients });
+			}
+			case 'kill':
+				return this.shell.post({ type: 'killed', ask: message.ask, found: this.kill(message.session) });
+			case 'close-some':
+				return this.closeSome(message.backend, message.count);
+		}
+	}
+
+	private kill(number: number): boolean {
+		for (const session of this.engine.sessions()) {
+			if (session.number !== number) continue;
+			this.engine.tell(session, { type: 'kill', outcome: 'killed' });
+			return true;
+		}
+		return false;
+	}
+
+	private sessionCount(): number {
+		const process = this.context?.world.snapshot.process;
+		return process === undefined ? 0 : this.board.scoreboard.activeOf(this.start.worker, process.slot);
+	}
+
+	/** The oldest first. */
+	private closeSome(backend: SlotRef, count: number): void {
+		const key = slotKey(backend);
+		let left = count;
+		for (const session of [...this.engine.sessions()]) {
+			if (left <= 0) return;
+			if (session.backendSlot === null || slotKey(session.backendSlot) !== key || session.currentState === 'closing')
+				continue;
+			this.engine.tell(session, { type: 'kill', outcome: 'drained' });
+			left -= 1;
 		}
 	}
 
@@ -177,6 +261,13 @@ export class DataPlane {
 			if (!ok) this.board.add(backend, 'connectFailures', 1);
 		},
 		earlyReset: (backend) => this.board.add(backend, 'earlyResets', 1),
+		refused: (listener) => this.board.add(listener, 'refused', 1),
+		moved: (places, uploadBytes, downloadBytes) => {
+			for (const slot of places) {
+				this.board.add(slot, 'uploadBytes', uploadBytes);
+				this.board.add(slot, 'downloadBytes', downloadBytes);
+			}
+		},
 		ended: (places, uploadBytes, downloadBytes) => {
 			for (const slot of places) {
 				this.board.add(slot, 'sessions', 1);
@@ -220,6 +311,12 @@ export class DataPlane {
 		this.live.delete(snapshot);
 		this.shell.post({ type: 'released', snapshot });
 	}
+}
+
+function statsOf(start: WorkerStart): StatsWriter {
+	const block = start.memory.stats[start.worker];
+	if (block === undefined) throw new RangeError(`worker ${start.worker} has no block of stats`);
+	return new StatsWriter(block);
 }
 
 function ringOf(start: WorkerStart): RingWriter {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { readAdminTerms } from '../control/admin/read-terms.ts';
 import { loadConfigFile } from '../control/config/load.ts';
 import { summarize } from '../control/config/summarize.ts';
 import { together } from '../control/config/together.ts';
@@ -12,6 +13,7 @@ import type { CommandContext } from './terminal.ts';
 export function addCheck(program: Command, { terminal }: CommandContext): void {
 	program
 		.command('check')
+		.summary('Tell every fault of a configuration file and of the files it names.')
 		.description(
 			'Read a configuration file and tell every fault in it, one per line; the files that it names are read, too.',
 		)
@@ -22,7 +24,7 @@ export function addCheck(program: Command, { terminal }: CommandContext): void {
 		)
 		.action(async ({ config: file }: { config: string }) => {
 			const config = loadConfigFile(file);
-			const [tls] = await together(readTlsFiles(config), readGeoSource(config));
+			const [tls] = await together(readTlsFiles(config), readGeoSource(config), readAdminTerms(config));
 			const nofile = nofileLimit();
 			const fault = capFault(config.limits.maxConnections, nofile, config.engine === 'node' ? 0 : pipeBudget(nofile));
 			if (fault !== null) terminal.err(`warning: ${fault}`);

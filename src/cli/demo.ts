@@ -32,6 +32,7 @@ const MAX_PORT = 65_535;
 export function addDemo(program: Command, context: CommandContext): void {
 	program
 		.command('demo')
+		.summary('Three backends in two regions and a balancer in front, to try at once.')
 		.description('Three backends in two regions and a balancer in front, all in this process, to try at once.')
 		.option(
 			'--port <number>',

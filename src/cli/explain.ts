@@ -6,6 +6,7 @@ import { GeoDatabases } from '../control/geo/databases.ts';
 import { databaseOf, readGeoSource } from '../control/geo/source.ts';
 import { justStarted, paperSnapshot } from '../control/paper-snapshot.ts';
 import { type Answers, systemLookup } from '../control/resolve.ts';
+import { namesAlone } from '../control/tls/source.ts';
 import type { IpAddress } from '../core/address.ts';
 import { errorText, SluiceError } from '../core/errors.ts';
 import type { ListenerSnapshot, Snapshot } from '../core/snapshot.ts';
@@ -38,6 +39,7 @@ With several of them the spread over pools and backends is told, too. Exits with
 export function addExplain(program: Command, { terminal }: CommandContext): void {
 	program
 		.command('explain')
+		.summary('Tell what would happen to clients, and why.')
 		.description('Tell what would happen to clients, and why, by the rules that sessions use.')
 		.requiredOption('-c, --config <file>', 'the configuration file, YAML or JSON')
 		.requiredOption('--listener <name>', 'where the clients connect')
@@ -49,7 +51,8 @@ export function addExplain(program: Command, { terminal }: CommandContext): void
 		.action(async (options: ExplainOptions) => {
 			const config = loadConfigFile(options.config);
 			const database = databaseOf(await readGeoSource(config));
-			const snapshot = paperSnapshot(config, await lookUpNames(config, terminal), database);
+			const tls = await namesAlone(config, (line) => terminal.err(line));
+			const snapshot = paperSnapshot(config, await lookUpNames(config, terminal), database, tls);
 			const explanation = explain(snapshot, listenerNamed(snapshot, options.listener), options.ip, {
 				live: justStarted(snapshot),
 				geo: makeGeoReader(snapshot.geo, new GeoDatabases().open(database)),

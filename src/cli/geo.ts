@@ -13,6 +13,7 @@ interface GeoOptions {
 export function addGeo(program: Command, { terminal }: CommandContext): void {
 	program
 		.command('geo')
+		.summary('Look up the country of IP addresses.')
 		.description('Look up the country of IP addresses in the embedded database, or in a file.')
 		.argument('<ip...>', 'IPv4 or IPv6 addresses', collectAddress)
 		.option('--database <file>', 'a country or city database in the MaxMind DB format (.mmdb)')

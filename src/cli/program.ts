@@ -1,4 +1,7 @@
-import { Command } from 'commander';
+import { type Argument, Command } from 'commander';
+import { packageVersion } from '../control/version.ts';
+import { addLookCommands } from './admin/look.ts';
+import { addSteerCommands } from './admin/steer.ts';
 import { addCert } from './cert.ts';
 import { addCheck } from './check.ts';
 import { addDemo } from './demo.ts';
@@ -7,7 +10,6 @@ import { addGeo } from './geo.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import type { CommandContext } from './terminal.ts';
-import { packageVersion } from './version.ts';
 
 const EXAMPLES = `
 Examples:
@@ -19,6 +21,11 @@ Examples:
 
 Exit codes: 0 done, 1 bad usage or configuration, 2 could not start, 70 internal fault.`;
 
+function argumentTerm(argument: Argument): string {
+	const name = argument.variadic ? `${argument.name()}...` : argument.name();
+	return argument.required ? `<${name}>` : `[${name}]`;
+}
+
 /** The whole command line, one file per command. */
 export function buildProgram(context: CommandContext): Command {
 	const program = new Command('sluice')
@@ -27,12 +34,27 @@ export function buildProgram(context: CommandContext): Command {
 		.helpOption('-h, --help', 'show this help')
 		.helpCommand('help [command]', 'show help for a command')
 		.addHelpText('after', EXAMPLES)
+		.configureHelp({
+			// Every command has options; what it takes besides says more.
+			subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
+		})
 		.showSuggestionAfterError()
 		.exitOverride()
 		.configureOutput({
 			writeOut: (text) => context.terminal.out(text.trimEnd()),
 			writeErr: (text) => context.terminal.err(text.trimEnd()),
 		});
-	for (const add of [addRun, addCheck, addExplain, addGeo, addCert, addSchema, addDemo]) add(program, context);
+	for (const add of [
+		addRun,
+		addCheck,
+		addExplain,
+		addGeo,
+		addCert,
+		addSchema,
+		addDemo,
+		addLookCommands,
+		addSteerCommands,
+	])
+		add(program, context);
 	return program;
 }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
 import { EXIT, SluiceError } from '../core/errors.ts';
-import type { FromWorker, WorkerStart } from '../core/messages.ts';
+import type { FromWorker, ToWorker, WorkerStart } from '../core/messages.ts';
 import type { Clock, EngineName, NativeHost } from '../core/ports.ts';
 import type { ListenerSnapshot, Snapshot } from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
@@ -36,6 +36,10 @@ export interface FleetOptions {
 	readonly onSnapshotGone?: (snapshot: number) => void;
 	/** The main thread's side of a native engine; null: all workers run the engine on `node:net`. */
 	readonly native: NativeHost | null;
+	/** A worker answers what it was asked. */
+	readonly onAnswer?: (message: Extract<FromWorker, { readonly ask: number }>) => void;
+	/** A worker has died, outside of a stop. */
+	readonly onDeath?: () => void;
 	/** Replacing workers does not help any more. */
 	readonly onGivenUp: (reason: string) => void;
 }
@@ -109,6 +113,15 @@ export class Fleet {
 	/** The threads that run now; for tests, which end some. */
 	get threads(): readonly Worker[] {
 		return this.crew.running;
+	}
+
+	/** Numbers of the workers that run now, in order. */
+	get workerNumbers(): readonly number[] {
+		return this.crew.numbers.toSorted((a, b) => a - b);
+	}
+
+	send(worker: number, message: ToWorker): void {
+		this.crew.send(worker, message);
 	}
 
 	/** The snapshot in force, or on its way; null before the first one. */
@@ -239,6 +252,10 @@ export class Fleet {
 			case 'idle':
 				this.leaving.answer(worker);
 				return this.ending.answer(worker);
+			case 'listed':
+			case 'clients':
+			case 'killed':
+				return this.options.onAnswer?.(message);
 		}
 	}
 
@@ -246,6 +263,7 @@ export class Fleet {
 	private async bury(worker: number, reason: string): Promise<void> {
 		if (this.phase !== 'ending') {
 			// They leave no records; among them those that had theirs and waited for a socket to close.
+			this.options.onDeath?.();
 			const { engine } = this.teams.of(worker);
 			this.options.log.error('worker died', { worker, engine, reason, sessionsLost: this.sessionsAt(worker) });
 		}

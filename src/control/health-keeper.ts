@@ -1,9 +1,12 @@
-import { type PoolSnapshot, type Snapshot, slotKey } from '../core/snapshot.ts';
+import { type PoolSnapshot, type SlotRef, type Snapshot, slotKey } from '../core/snapshot.ts';
 import { NS_PER_MS } from '../core/units.ts';
-import { type HealthHost, PoolHealthKeeper } from './pool-health.ts';
+import { type HealthDetail, type HealthHost, PoolHealthKeeper } from './pool-health.ts';
 import type { ScheduleParts } from './probe-schedule.ts';
 
-export interface HealthKeeperOptions extends Omit<HealthHost, 'schedule' | 'left'> {
+export interface HealthKeeperOptions extends Omit<HealthHost, 'schedule' | 'left' | 'wallMs' | 'changed'> {
+	/** Wall clock, for what people are told. */
+	readonly wallMs?: () => number;
+	readonly changed?: HealthHost['changed'];
 	readonly schedule: Omit<ScheduleParts, 'nowMs'>;
 	/** Calls back after every so many milliseconds, until cancelled. */
 	readonly every: (ms: number, run: () => void) => () => void;
@@ -28,7 +31,14 @@ export class HealthKeeper {
 	constructor(options: HealthKeeperOptions) {
 		const { schedule, clock, every } = options;
 		this.every = every;
-		this.host = { ...options, left: new Map(), schedule: { ...schedule, nowMs: () => clock.nowNs() / NS_PER_MS } };
+		const { wallMs = Date.now, changed = () => {} } = options;
+		this.host = {
+			...options,
+			wallMs,
+			changed,
+			left: new Map(),
+			schedule: { ...schedule, nowMs: () => clock.nowNs() / NS_PER_MS },
+		};
 	}
 
 	/**
@@ -54,6 +64,14 @@ export class HealthKeeper {
 			this.host.left.delete(key);
 			this.host.board.setHealth(slot, health === 'down' ? 'down' : 'unknown');
 		}
+	}
+
+	detailOf(slot: SlotRef): HealthDetail {
+		for (const keeper of this.pools.values()) {
+			const detail = keeper.detailOf(slot);
+			if (detail !== null) return detail;
+		}
+		return { ejected: false, healthForMs: null, lastError: null };
 	}
 
 	/** No more probes and verdicts; what was decided stays on the scoreboard. */

@@ -24,6 +24,7 @@ export class Log {
 	private readonly events: Logger | null;
 	private readonly records: Logger | null;
 	private level: LogLevel;
+	private watcher: ((event: LogEvent) => void) | null = null;
 
 	constructor(targets: LogTargets, level: LogLevel) {
 		this.targets = targets;
@@ -41,6 +42,10 @@ export class Log {
 		if (this.events !== null) this.events.level = level;
 	}
 
+	get currentLevel(): LogLevel {
+		return this.level;
+	}
+
 	/** The output's reader is behind. */
 	get blocked(): boolean {
 		return this.targets.output?.blocked ?? false;
@@ -56,7 +61,13 @@ export class Log {
 		return this.targets.output?.takeLost() ?? 0;
 	}
 
+	/** Also hears of every event, whatever the level. */
+	watch(hear: (event: LogEvent) => void): void {
+		this.watcher = hear;
+	}
+
 	event(event: LogEvent): void {
+		this.watcher?.(event);
 		this.events?.[event.level](event.fields, event.msg);
 		if (ORDER.indexOf(event.level) >= ORDER.indexOf(this.level)) this.targets.onLog?.(event);
 	}

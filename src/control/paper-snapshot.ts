@@ -1,6 +1,7 @@
 import type { GeoDatabase, Snapshot } from '../core/snapshot.ts';
 import type { LookedAt } from '../policy/rehearsal.ts';
 import { compileSnapshot, type SlotSource } from './config/compile.ts';
+import type { TlsSource } from './config/compile-tls.ts';
 import type { Config } from './config/schema.ts';
 import { defaultMaxConnections, nofileLimit } from './descriptors.ts';
 import { countriesOf } from './geo/continents.ts';
@@ -11,6 +12,7 @@ export function paperSnapshot(
 	config: Config,
 	resolved: ReadonlyMap<string, readonly string[]>,
 	geoDatabase: GeoDatabase = 'embedded',
+	tls: TlsSource = PAPER_TLS,
 ): Snapshot {
 	return compileSnapshot(config, {
 		id: 1,
@@ -18,7 +20,7 @@ export function paperSnapshot(
 		resolved,
 		ports: new Map(),
 		geoDatabase,
-		tls: PAPER_TLS,
+		tls,
 		countriesOf,
 		defaultMaxConnections: defaultMaxConnections(nofileLimit(), 0),
 	});

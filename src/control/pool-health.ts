@@ -22,11 +22,23 @@ export interface HealthBoard {
 	total(slot: SlotRef, total: Total): number;
 }
 
+/** What is known of a backend's health beside the scoreboard's word. */
+export interface HealthDetail {
+	readonly ejected: boolean;
+	/** Since its health last changed; null: never. */
+	readonly healthForMs: number | null;
+	/** The last probe that failed, or the last ejection. `timeMs`: wall clock. */
+	readonly lastError: { readonly timeMs: number; readonly reason: string } | null;
+}
+
 /** What the keepers of all pools share. */
 export interface HealthHost {
 	readonly board: HealthBoard;
 	readonly log: Pick<Log, 'info' | 'warn'>;
 	readonly clock: Pick<Clock, 'nowNs'>;
+	wallMs(): number;
+	/** A backend went up or down, or was ejected. */
+	changed(what: 'up' | 'down' | 'ejected'): void;
 	readonly schedule: ScheduleParts;
 	/** Backends that the newest snapshot has no more, and how they looked; by `slotKey`. */
 	readonly left: Map<string, { readonly slot: SlotRef; readonly health: Health }>;
@@ -56,6 +68,9 @@ interface Kept {
 	connectFailures: number;
 	earlyResets: number;
 	lastFailure: string;
+	/** When its health last changed; null: not since it is kept. */
+	changedNs: number | null;
+	lastError: { readonly timeMs: number; readonly reason: string } | null;
 }
 
 /** The health of one pool's backends. */
@@ -123,6 +138,8 @@ export class PoolHealthKeeper {
 			connectFailures: 0,
 			earlyResets: 0,
 			lastFailure: '',
+			changedNs: null,
+			lastError: null,
 		};
 		this.kept.set(key, kept);
 		this.host.left.delete(key);
@@ -158,6 +175,7 @@ export class PoolHealthKeeper {
 		kept.shortTold = false;
 		const { active } = this;
 		const good = result.type === 'good';
+		if (result.type === 'bad') this.noteError(kept, result.reason);
 		const next = observe(kept.observed, good, active);
 		if (next.health !== kept.observed.health) {
 			const times = kept.observed.health === 'unknown' ? 'first probe' : `${good ? active.rise : active.fall} in a row`;
@@ -168,7 +186,10 @@ export class PoolHealthKeeper {
 	}
 
 	private become(kept: Kept, next: Observed): void {
-		if (next.health !== kept.observed.health) kept.sinceNs = this.nowNs();
+		if (next.health !== kept.observed.health) {
+			kept.sinceNs = this.nowNs();
+			kept.changedNs = kept.sinceNs;
+		}
 		kept.observed = next;
 	}
 
@@ -195,6 +216,8 @@ export class PoolHealthKeeper {
 			const who = this.fieldsOf(kept);
 			if (event.type === 'ejected') {
 				const reason = `${event.failures} failures of sessions, the last one ${kept.lastFailure}`;
+				this.noteError(kept, reason);
+				this.host.changed('ejected');
 				this.host.log.warn('backend ejected', { ...who, reason, forMs: event.forMs, inARow: event.inARow });
 			} else {
 				const reason = event.early ? 'the pool or its settings changed' : 'its time is over';
@@ -202,6 +225,19 @@ export class PoolHealthKeeper {
 				this.host.log.info('backend returned', { ...who, reason, afterMs, health: kept.observed.health });
 			}
 		}
+	}
+
+	/** What an operator may want to know of a backend beside its health; null: not one of this pool. */
+	detailOf(slot: SlotRef): HealthDetail | null {
+		const kept = this.kept.get(slotKey(slot));
+		if (kept === undefined) return null;
+		const { changedNs, lastError } = kept;
+		const healthForMs = changedNs === null ? null : (this.nowNs() - changedNs) / NS_PER_MS;
+		return { ejected: this.ejections.isEjected(kept.key), healthForMs, lastError };
+	}
+
+	private noteError(kept: Kept, reason: string): void {
+		kept.lastError = { timeMs: this.host.wallMs(), reason };
 	}
 
 	// --- scoreboard and log ---
@@ -215,6 +251,7 @@ export class PoolHealthKeeper {
 	}
 
 	private tellFlip(kept: Kept, to: Health, reason: string): void {
+		if (to !== 'unknown') this.host.changed(to);
 		const fields = { ...this.fieldsOf(kept), reason };
 		const from = kept.observed.health;
 		if (from === 'unknown') this.host.log[to === 'up' ? 'info' : 'warn'](`backend ${to}`, fields);

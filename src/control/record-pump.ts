@@ -27,12 +27,18 @@ export class RecordPump {
 	/** The next entry of each source, taken out of its ring to be compared. */
 	private readonly heads: (RecordEntry | null)[];
 	private timer: NodeJS.Timeout | null = null;
+	private linesLost = 0;
 
 	constructor(sources: readonly RecordSource[], log: Log) {
 		this.sources = sources;
 		this.log = log;
 		this.told = sources.map(() => 0);
 		this.heads = sources.map(() => null);
+	}
+
+	/** Entries that did not fit, of all rings, and lines that the log's output dropped. */
+	get dropped(): number {
+		return this.sources.reduce((sum, { dropped }) => sum + dropped, this.linesLost);
 	}
 
 	start(): void {
@@ -93,6 +99,7 @@ export class RecordPump {
 			this.log.warn('records dropped', { worker, count });
 		});
 		const count = this.log.takeLost();
+		this.linesLost += count;
 		if (count > 0) this.log.warn('records dropped', { worker: null, count });
 	}
 }

@@ -5,6 +5,7 @@ import type { SlotRef, Snapshot } from '../core/snapshot.ts';
 import { SlotRegistry } from '../shared/registry.ts';
 import { Repair } from '../shared/repair.ts';
 import type { Scoreboard } from '../shared/scoreboard.ts';
+import { StatsReader } from '../shared/stats.ts';
 import { wakeWorker } from '../shared/wake.ts';
 import { BucketKeeper, SETTLE_MS } from './bucket-keeper.ts';
 import { Claims } from './claims.ts';
@@ -34,6 +35,7 @@ export class SharedState {
 	readonly repairs: Repair;
 	readonly scoreboard: Scoreboard;
 	readonly wakes: Int32Array;
+	readonly stats: StatsReader;
 	private readonly clock: Clock;
 	private readonly gone: (snapshot: number) => void;
 	private readonly registry: SlotRegistry;
@@ -53,6 +55,7 @@ export class SharedState {
 		this.scoreboard = this.registry.scoreboard;
 		this.repairs = new Repair(this.scoreboard);
 		this.wakes = new Int32Array(this.memory.wakes);
+		this.stats = new StatsReader(this.memory.stats);
 		this.queues = new QueueKeeper(this.scoreboard, (worker) => {
 			wakeWorker(this.wakes, worker);
 			ring(worker);
@@ -96,6 +99,7 @@ export class SharedState {
 	/** Gives back what a worker held whose thread has ended; its number is free when this resolves. */
 	async restore(worker: number): Promise<void> {
 		while (!this.repairs.repair(worker)) await new Promise((resolve) => setTimeout(resolve, REPAIR_AGAIN_MS));
+		this.stats.forget(worker);
 		this.queues.tick(this.clock.nowNs());
 		this.queues.wakeAll();
 	}

@@ -18,6 +18,9 @@ const CAUSES: ReadonlyMap<string, string> = new Map([
 	['ENAMETOOLONG', 'path too long (107 bytes at most)'],
 ]);
 
+/** Null: an error with no more meaning than its name. */
+export const bindCause = (code: string): string | null => CAUSES.get(code) ?? null;
+
 const asked = (listener: string, target: SocketTarget): string =>
 	`listener ${listener}: cannot bind ${formatTarget(target)}: `;
 

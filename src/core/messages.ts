@@ -1,5 +1,6 @@
 import type { NativeStart } from './ports.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { ClientFacts, SessionFacts, SessionFilter } from './session-facts.ts';
+import type { SlotRef, Snapshot } from './snapshot.ts';
 
 /** What a worker is started with (`workerData`). */
 export interface WorkerStart {
@@ -30,6 +31,8 @@ export interface ScoreboardMemory {
 	readonly wakes: SharedArrayBuffer;
 	/** One record ring per worker. */
 	readonly rings: readonly SharedArrayBuffer[];
+	/** What each worker counts for itself, see `shared/stats.ts`. */
+	readonly stats: readonly SharedArrayBuffer[];
 }
 
 /** Main thread to worker. */
@@ -48,7 +51,21 @@ export type ToWorker =
 	/** Stop accepting for good; sessions may go on until `untilNs`. Answered by `idle` when none is left. */
 	| { readonly type: 'stop'; readonly untilNs: number }
 	/** Close every session at once with outcome `shutdown`, then answer `idle`. */
-	| { readonly type: 'close-all' };
+	| { readonly type: 'close-all' }
+	/** Answered by `listed`: sessions that the filter means, with numbers above `after`. */
+	| {
+			readonly type: 'list';
+			readonly ask: number;
+			readonly filter: SessionFilter;
+			readonly after: number;
+			readonly limit: number;
+	  }
+	/** Answered by `clients`: those whose live sessions have moved the most bytes. */
+	| { readonly type: 'clients'; readonly ask: number; readonly listener: string | null; readonly limit: number }
+	/** End this session with outcome `killed`; answered by `killed`. */
+	| { readonly type: 'kill'; readonly ask: number; readonly session: number }
+	/** End so many sessions on this backend, oldest first, with outcome `drained`. */
+	| { readonly type: 'close-some'; readonly backend: SlotRef; readonly count: number };
 
 /** Worker to main thread. */
 export type FromWorker =
@@ -59,4 +76,7 @@ export type FromWorker =
 	/** No session of this worker holds that snapshot any more. */
 	| { readonly type: 'released'; readonly snapshot: number }
 	/** After `stop` or `close-all`: accepting has ended and the last session is over. */
-	| { readonly type: 'idle' };
+	| { readonly type: 'idle' }
+	| { readonly type: 'listed'; readonly ask: number; readonly sessions: readonly SessionFacts[] }
+	| { readonly type: 'clients'; readonly ask: number; readonly clients: readonly ClientFacts[] }
+	| { readonly type: 'killed'; readonly ask: number; readonly found: boolean };

@@ -11,6 +11,7 @@ export const OUTCOMES = [
 	'half-close-timeout',
 	'max-duration',
 	'drained',
+	'killed',
 	'shutdown',
 	'no-route',
 	'access-denied',

@@ -86,7 +86,7 @@ export type SessionEvent =
 	 */
 	| { readonly type: 'closed' }
 	/** End now. */
-	| { readonly type: 'kill'; readonly outcome: 'drained' | 'shutdown' | 'internal-error' };
+	| { readonly type: 'kill'; readonly outcome: 'drained' | 'killed' | 'shutdown' | 'internal-error' };
 
 /**
  * What a session asks of its engine, in order. A step adds a few of these to the engine's list.

@@ -58,6 +58,8 @@ export interface Engine<S extends EngineSession = EngineSession> {
 	tell(session: object, event: SessionEvent): void;
 	/** Give an event to every live session that `which` picks (absent: all). For `drain` and `kill`. */
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void;
+	/** Pipes for splicing that are in use now. */
+	readonly pipesInUse: number;
 	/** Calls `run` once after so long, unless what it answers is called before: an engine's own loop may run no other timers. */
 	after(delayMs: number, run: () => void): () => void;
 	/** Close what sessions that have ended left open, with no more time for last bytes; each is still told `closed`. */

@@ -27,7 +27,8 @@ function noteTermination({ certificates, clientAuth }: TerminateTls, sni: string
 	const own = certificates.filter(({ names }) => sni !== null && names.some((name) => matchesName(name, sni)));
 	const served = own.length > 0 ? own : certificates.filter(({ isDefault }) => isDefault);
 	const names = served.map((certificate) => certificate.names.join(' ')).join('; ');
-	trace.note('identify', `TLS is terminated with the ${own.length > 0 ? '' : 'default '}certificate for ${names}`);
+	const whose = names === '' ? '' : ` for ${names}`;
+	trace.note('identify', `TLS is terminated with the ${own.length > 0 ? '' : 'default '}certificate${whose}`);
 	if (clientAuth === null) return;
 	const wanted = clientAuth.mode === 'require' ? 'required' : 'requested';
 	trace.note('identify', `client certificates are ${wanted} and checked against a CA`);

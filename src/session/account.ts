@@ -1,7 +1,7 @@
 import type { Outcome } from '../core/outcome.ts';
 import type { RelayMeter } from '../core/session-io.ts';
 import type { SlotRef } from '../core/snapshot.ts';
-import { NS_PER_MS } from '../core/units.ts';
+import { NS_PER_MS, NS_PER_SECOND } from '../core/units.ts';
 import type { SessionHost } from './context.ts';
 import type { Journal } from './journal.ts';
 
@@ -17,7 +17,9 @@ export function account(
 	detail: string | null,
 	nowNs: number,
 ): void {
-	host.tally.ended(placesOf(journal), meter.uploadBytes, meter.downloadBytes);
+	const { uploadBytes, downloadBytes } = meter;
+	host.tally.ended(placesOf(journal), uploadBytes - journal.toldUpload, downloadBytes - journal.toldDownload);
+	count(host, journal, meter, outcome, nowNs);
 	const { accessLog } = journal;
 	if (accessLog === 'none' || (accessLog === 'errors' && outcome === 'completed')) return;
 	const { client } = journal;
@@ -49,7 +51,48 @@ export function account(
 	});
 }
 
-const throttledNs = ({ throttledNs, throttledSinceNs }: RelayMeter, nowNs: number): number =>
+/** Tells the places on the way of the bytes that have passed since the last time; for sessions that go on. */
+export function settle(host: SessionHost, journal: Journal, { uploadBytes, downloadBytes }: RelayMeter): void {
+	const [upload, download] = [uploadBytes - journal.toldUpload, downloadBytes - journal.toldDownload];
+	if (upload === 0 && download === 0) return;
+	journal.toldUpload = uploadBytes;
+	journal.toldDownload = downloadBytes;
+	host.tally.moved(placesOf(journal), upload, download);
+}
+
+function count(
+	{ stats, tally }: SessionHost,
+	journal: Journal,
+	meter: RelayMeter,
+	outcome: Outcome,
+	nowNs: number,
+): void {
+	stats.outcome(outcome);
+	stats.observe('sessionSeconds', (nowNs - journal.acceptedNs) / NS_PER_SECOND);
+	const throttled = throttledNs(meter, nowNs);
+	if (throttled > 0) stats.add('throttledSeconds', throttled / NS_PER_SECOND);
+	if (journal.countryCounted) stats.country(journal.country, -1);
+	if (REFUSALS.has(outcome)) tally.refused(journal.listener.slot);
+}
+
+/** Turned away by us before a backend was reached. */
+const REFUSALS: ReadonlySet<Outcome> = new Set<Outcome>([
+	'no-route',
+	'access-denied',
+	'rate-limited',
+	'max-connections',
+	'pool-full',
+	'pool-down',
+	'queue-timeout',
+	'proxy-header-invalid',
+	'proxy-header-timeout',
+	'not-tls',
+	'client-hello-invalid',
+	'client-hello-timeout',
+	'tls-failed',
+]);
+
+export const throttledNs = ({ throttledNs, throttledSinceNs }: RelayMeter, nowNs: number): number =>
 	throttledNs + (throttledSinceNs > 0 ? nowNs - throttledSinceNs : 0);
 
 function placesOf(journal: Journal): readonly SlotRef[] {

@@ -6,9 +6,7 @@ import { lookupNetwork } from '../policy/network-table.ts';
 import { type ClientHello, ClientHelloReader, MAX_HELLO_WIRE_BYTES } from '../wire/client-hello.ts';
 import { POSTGRES_ACCEPT, POSTGRES_DECLINE, POSTGRES_REQUEST_BYTES, readPostgresStart } from '../wire/postgres.ts';
 import { MAX_PROXY_HEADER_BYTES, readProxyHeader } from '../wire/proxy-protocol.ts';
-
-/** What has to be read of a client before it can be routed. */
-export type Awaited = 'proxy-header' | 'client-hello';
+import type { Awaited } from './stage.ts';
 
 /** What reading has come to. */
 export type Told =
@@ -33,6 +31,10 @@ export class Identity {
 	tls: TlsFacts | null = null;
 	/** A PostgreSQL client asked for TLS in the clear, and was told to go on. */
 	askedForTls = false;
+	/** Of this session, in the headers that its backends get; null until there is one. */
+	uniqueId: Uint8Array | null = null;
+	/** So many of the bytes last read are still there. */
+	unread = 0;
 	private readonly listener: ListenerSnapshot;
 	private reader: ClientHelloReader | null = null;
 	private declined = false;
@@ -53,6 +55,7 @@ export class Identity {
 
 	/** `bytes`: all that the client sent and nobody consumed. What was for us is consumed, and answered, through `out`. */
 	read(awaited: Awaited, bytes: Uint8Array, out: SessionAction[]): Told {
+		this.unread = bytes.length;
 		if (awaited === 'proxy-header') return this.readHeader(bytes, out);
 		const { tls } = this.listener;
 		if (tls?.startTls === 'postgres' && !this.askedForTls && !this.direct) return this.readPostgres(bytes, out);
@@ -68,7 +71,7 @@ export class Identity {
 			this.client = addresses.source;
 			this.destination = addresses.destination;
 		}
-		out.push({ type: 'consume', bytes: length });
+		this.consume(length, out);
 		return DONE;
 	}
 
@@ -84,17 +87,24 @@ export class Identity {
 			case 'gss-request':
 				if (this.declined) return notPostgres('a second GSSENCRequest');
 				this.declined = true;
-				out.push({ type: 'consume', bytes: POSTGRES_REQUEST_BYTES }, { type: 'reply', bytes: POSTGRES_DECLINE });
+				this.consume(POSTGRES_REQUEST_BYTES, out);
+				out.push({ type: 'reply', bytes: POSTGRES_DECLINE });
 				return { type: 'more', beyond: 0 };
 			case 'ssl-request':
 				// Somebody on the way could put them there, to be taken for what comes under TLS (CVE-2021-23222).
 				if (bytes.length > POSTGRES_REQUEST_BYTES) return invalidHello('bytes behind SSLRequest, before its answer');
 				this.askedForTls = true;
-				out.push({ type: 'consume', bytes: POSTGRES_REQUEST_BYTES }, { type: 'reply', bytes: POSTGRES_ACCEPT });
+				this.consume(POSTGRES_REQUEST_BYTES, out);
+				out.push({ type: 'reply', bytes: POSTGRES_ACCEPT });
 				return { type: 'more', beyond: 0 };
 			case 'other':
 				return notPostgres('neither SSLRequest nor a ClientHello');
 		}
+	}
+
+	private consume(bytes: number, out: SessionAction[]): void {
+		this.unread -= bytes;
+		out.push({ type: 'consume', bytes });
 	}
 
 	private readHello(bytes: Uint8Array): Told {

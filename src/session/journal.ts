@@ -23,12 +23,22 @@ export class Journal {
 	readonly acceptedNs: number;
 	/** The true source: the peer, until a PROXY header says otherwise. */
 	client: Endpoint;
+	/** Bytes of it are there that nobody has consumed. */
+	clientBytes = false;
+	/** Its FIN has come. */
+	clientEnded = false;
+	backendEnded = false;
 	sni: string | null = null;
-	/** Agreed on; of TLS that passes through, all that the client offers. */
+	/** What was agreed on; before that, and of TLS that passes through, what the client offers. */
 	alpn: string | null = null;
 	/** Version and cipher of our handshake with the client. */
 	tls: string | null = null;
 	country: string | null = null;
+	/** Among the sessions of its country now. */
+	countryCounted = false;
+	/** Bytes that the places on the way have been told of. */
+	toldUpload = 0;
+	toldDownload = 0;
 	region: Passed | null = null;
 	/** Its name. */
 	route: string | null = null;
@@ -69,8 +79,11 @@ export class Journal {
 		this.queueStartNs = nowNs;
 	}
 
-	unqueued(nowNs: number): void {
-		this.queuedNs = (this.queuedNs ?? 0) + nowNs - this.queueStartNs;
+	/** Answers how long this wait was. */
+	unqueued(nowNs: number): number {
+		const waitedNs = nowNs - this.queueStartNs;
+		this.queuedNs = (this.queuedNs ?? 0) + waitedNs;
+		return waitedNs;
 	}
 
 	connecting(placement: Placement, nowNs: number): void {
@@ -78,6 +91,7 @@ export class Journal {
 		this.backend = passed(placement.backend);
 		this.attempts += 1;
 		this.connectStartNs = nowNs;
+		this.connectNs = null;
 	}
 
 	connectFailed(backend: BackendSnapshot, cause: ConnectFailure | 'tls', code: string): void {
@@ -85,8 +99,10 @@ export class Journal {
 		if (cause !== 'own-shortage') this.tried = [...this.tried, backend];
 	}
 
-	connected(nowNs: number): void {
+	/** Answers how long it took. */
+	connected(nowNs: number): number {
 		this.connectNs = nowNs - this.connectStartNs;
+		return this.connectNs;
 	}
 
 	relaying(nowNs: number): void {
@@ -96,13 +112,27 @@ export class Journal {
 
 	helloRead(hello: ClientHello | null): void {
 		this.sni = hello?.serverName ?? null;
-		this.alpn = hello === null || hello.alpn.length === 0 ? null : hello.alpn.join(',');
+		this.alpn = hello === null || hello.alpn.length === 0 ? null : listed(hello.alpn);
 	}
 
+	/** What comes from now on is what was inside. */
 	secured({ version, cipher, alpn }: TlsFacts): void {
 		this.tls = `${version} ${cipher}`;
 		this.alpn = alpn;
+		this.clientBytes = false;
 	}
+}
+
+/** A ClientHello has room for 64 KiB of them, and a long session keeps them. */
+const MAX_LISTED = 255;
+
+function listed(protocols: readonly string[]): string {
+	let text = '';
+	for (const protocol of protocols) {
+		if (text.length + protocol.length > MAX_LISTED) return `${text},...`;
+		text = text === '' ? protocol : `${text},${protocol}`;
+	}
+	return text;
 }
 
 const passed = ({ name, slot }: Passed): Passed => ({ name, slot });

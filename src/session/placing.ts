@@ -14,20 +14,19 @@ export type Placed =
 export function takeOrQueue(
 	world: World,
 	route: RouteSnapshot,
-	request: Omit<PlaceRequest, 'mayWaitFirst'>,
+	request: PlaceRequest,
 	desk: SessionDesk,
 	session: object,
 	nowNs: number,
 ): Placed {
-	for (let mayWaitFirst = true; ; mayWaitFirst = false) {
-		const result = takePlacement(world, route, { ...request, mayWaitFirst }, desk, nowNs, null);
-		if (isPlacement(result)) return { granted: result };
-		const { queue } = result;
-		if (queue === null) return { refused: result };
-		if (desk.enqueue(queue, session, nowNs)) return { queuedIn: queue };
-		// A queue that comes first had room a moment ago: spill after all.
-		if (!mayWaitFirst || queue.queue?.first !== true) return { refused: result };
-	}
+	const result = takePlacement(world, route, request, desk, nowNs, null);
+	if (isPlacement(result)) return { granted: result };
+	const { queue } = result;
+	if (queue === null) return { refused: result };
+	if (desk.enqueue(queue, session, nowNs)) return { queuedIn: queue };
+	if (!request.mayWaitFirst || queue.queue?.first !== true) return { refused: result };
+	// A queue that comes first had room a moment ago: spill after all.
+	return takeOrQueue(world, route, { ...request, mayWaitFirst: false }, desk, session, nowNs);
 }
 
 /** What the record says of a client that found neither a place nor room to wait. */

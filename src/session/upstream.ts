@@ -21,13 +21,19 @@ function headerFor({ version, tlvs }: ProxyProtocolOut, identity: Identity, rng:
 		// What was agreed on; of TLS that passes through, what the client likes best.
 		alpn: tlvs.includes('alpn') ? (tls === null ? (hello?.alpn[0] ?? null) : tls.alpn) : null,
 		ssl: tlvs.includes('ssl') ? tls : null,
-		uniqueId: tlvs.includes('unique-id') ? uniqueId(rng) : null,
+		uniqueId: tlvs.includes('unique-id') ? uniqueIdOf(identity, rng) : null,
 		crc32c: tlvs.includes('crc32c'),
 	});
 }
 
+/** The same for every try of a session. */
+function uniqueIdOf(identity: Identity, rng: Rng): Uint8Array {
+	identity.uniqueId ??= newUniqueId(rng);
+	return identity.uniqueId;
+}
+
 /** 16 random bytes, as hex digits. */
-function uniqueId(rng: Rng): Uint8Array {
+function newUniqueId(rng: Rng): Uint8Array {
 	const digits = new Uint8Array(UNIQUE_ID_BYTES * 2);
 	for (let at = 0; at < digits.length; at++) digits[at] = HEX.charCodeAt(Math.floor(rng() * HEX.length));
 	return digits;

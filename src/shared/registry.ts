@@ -6,6 +6,7 @@ import { ACTIVE, GENERATION, MAX_WORKERS, PAGE_BYTES, pageOf, SLOT_WORDS, slotBa
 import { createQueue } from './queue-layout.ts';
 import { createRing, DEFAULT_RING_BYTES } from './ring-layout.ts';
 import { Scoreboard } from './scoreboard.ts';
+import { createStats } from './stats.ts';
 import { createWakes } from './wake.ts';
 
 export type SlotKind = 'process' | 'listener' | 'region' | 'pool' | 'backend';
@@ -46,6 +47,7 @@ export class SlotRegistry {
 	readonly #pages: SharedArrayBuffer[] = [];
 	readonly #tableBuffers: SharedArrayBuffer[] = [];
 	readonly #rings: SharedArrayBuffer[];
+	readonly #stats: SharedArrayBuffer[];
 	readonly #wakes: SharedArrayBuffer;
 	readonly #queueBuffers: SharedArrayBuffer[] = [];
 	readonly #slots: Owned[] = [];
@@ -61,6 +63,7 @@ export class SlotRegistry {
 		this.#workers = workers;
 		this.#seed = options.seed | 0;
 		this.#rings = Array.from({ length: workers }, () => createRing(options.ringBytes ?? DEFAULT_RING_BYTES));
+		this.#stats = Array.from({ length: workers }, createStats);
 		this.#wakes = createWakes(workers);
 		this.#pages.push(new SharedArrayBuffer(PAGE_BYTES));
 		this.scoreboard = new Scoreboard(this.memory, options.ops);
@@ -74,6 +77,7 @@ export class SlotRegistry {
 			queues: [...this.#queueBuffers],
 			wakes: this.#wakes,
 			rings: this.#rings,
+			stats: this.#stats,
 		};
 	}
 

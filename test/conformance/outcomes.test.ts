@@ -98,6 +98,13 @@ const SCENARIOS: Readonly<Record<Outcome, Scenario>> = {
 		(await mute.accepted()).end();
 	},
 	'max-duration': timed({ maxDuration: '60ms' }),
+	killed: async ({ startWith, greeted }) => {
+		const balancer = await startWith({});
+		const client = await greeted(balancer);
+		await balancer.killAll();
+		await client.ending();
+		client.fin();
+	},
 	drained: async ({ t, backend, start, greeted }) => {
 		const goes = await startBackend(t, { onClient: greet('hi') });
 		const [pool, more] = [{ balance: 'first' } as const, { drain: '50ms' }];

@@ -18,7 +18,7 @@ function bench(t: Tap, script: string, delays: readonly (number | null)[]) {
 			worker,
 			place: worker,
 			workers: 2,
-			memory: { pages: [], clientTables: [], queues: [], wakes: new SharedArrayBuffer(0), rings: [] },
+			memory: { pages: [], clientTables: [], queues: [], wakes: new SharedArrayBuffer(0), rings: [], stats: [] },
 			seed: 0,
 			bells: [],
 			native: null,

@@ -16,6 +16,7 @@ const MEMORY: ScoreboardMemory = {
 	queues: [],
 	wakes: new SharedArrayBuffer(0),
 	rings: [],
+	stats: [],
 };
 
 let lastId = 0;

@@ -42,7 +42,7 @@ function opened(held: boolean, bring: (session: BenchSession) => void) {
 	bring(session);
 	const before = bench.context.world.snapshot;
 	const weak = Object.entries(partsOf(before)).map(([name, part]) => ({ name, ref: new WeakRef(part) }));
-	Object.assign(bench.context, { world: new SessionBench(snapshotOf(spec(held), claim)).context.world });
+	Object.assign(bench, { context: new SessionBench(snapshotOf(spec(held), claim)).context });
 	return { session, records: bench.records, weak };
 }
 

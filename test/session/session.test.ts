@@ -8,7 +8,7 @@ import type {
 	UpstreamTls,
 } from '../../src/core/snapshot.ts';
 import { buildNetworkTable } from '../../src/policy/network-table.ts';
-import type { SessionState } from '../../src/session/session.ts';
+import type { SessionState } from '../../src/session/state.ts';
 import { clientHello } from '../support/client-hello.ts';
 import { type BenchSession, SessionBench } from '../support/session-bench.ts';
 import { type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
@@ -213,12 +213,16 @@ const TABLE: Readonly<Record<SessionState, Row>> = {
 		'greeted well': 'secure -> securing',
 		'greeted badly': 'cancel-connect -> backoff',
 		'upstream tls failed': ' -> backoff',
+		'backend eof': 'cancel-connect -> backoff',
+		'backend reset': 'cancel-connect -> backoff',
 		...CANCELS,
 	},
 	securing: {
 		'client reset': 'cancel-connect, close reset -> closing',
 		'upstream tls ready': 'relay -> relaying',
 		'upstream tls failed': ' -> backoff',
+		'backend eof': 'cancel-connect -> backoff',
+		'backend reset': 'cancel-connect -> backoff',
 		...CANCELS,
 	},
 	silent: {

@@ -34,6 +34,7 @@ const PURE_LIBRARIES: Readonly<Record<string, readonly string[]>> = { policy: ['
  */
 const ROOTS: Readonly<Record<string, string>> = {
 	'src/app.ts': 'app',
+	'src/admin.ts': 'app',
 	'src/worker.ts': 'app',
 	'src/clock.ts': 'app',
 	'src/rng.ts': 'app',

@@ -31,6 +31,7 @@ import { Session } from '../../src/session/session.ts';
 import { Holdings } from '../../src/shared/holdings.ts';
 import { SlotRegistry } from '../../src/shared/registry.ts';
 import { Repair } from '../../src/shared/repair.ts';
+import { createStats, StatsWriter } from '../../src/shared/stats.ts';
 import { WorkerBoard } from '../../src/shared/worker-board.ts';
 import type { Assembly } from './harness.ts';
 import { withoutHealth } from './without-health.ts';
@@ -67,6 +68,8 @@ export class InProcess implements Assembly {
 		}
 		return worker;
 	}
+
+	readonly #stats = new StatsWriter(createStats());
 
 	private constructor(create: EngineFactory) {
 		this.#health = new HealthKeeper({
@@ -112,6 +115,10 @@ export class InProcess implements Assembly {
 
 	get ran(): string {
 		return this.engine instanceof EpollEngine ? 'epoll' : 'node';
+	}
+
+	async killAll(): Promise<void> {
+		this.engine.broadcast({ type: 'kill', outcome: 'killed' });
 	}
 
 	readonly plantFault = (): void => {
@@ -190,8 +197,12 @@ export class InProcess implements Assembly {
 				tally: {
 					connect: (slot, ok) => this.#board.add(slot, ok ? 'connects' : 'connectFailures', 1),
 					earlyReset: (slot) => this.#board.add(slot, 'earlyResets', 1),
+					moved: () => {},
+					refused: () => {},
 					ended: () => {},
 				},
+				stats: this.#stats,
+				nextNumber: () => 0,
 				held: new HeldClients(snapshot.process.maxConnections ?? Number.POSITIVE_INFINITY, 1, evict),
 				openDesk: () => new Holdings(this.#board, this.#queues),
 			},

@@ -31,6 +31,8 @@ export interface Balancer {
 	isZero(): boolean;
 	/** Which engine moves the bytes, as the running balancer has it. */
 	readonly engine: string;
+	/** Ends every session, as an operator does. */
+	killAll(): Promise<void>;
 	/** From now on every random choice throws; null where the sessions are out of reach. */
 	readonly plantFault: (() => void) | null;
 }
@@ -86,6 +88,7 @@ export interface Assembly {
 	reload(config: TestConfig): Promise<void>;
 	stop(drainMs: number): Promise<void>;
 	isZero(): boolean;
+	killAll(): Promise<void>;
 	readonly ran: string;
 	readonly plantFault: (() => void) | null;
 }
@@ -134,6 +137,10 @@ class Collected implements Balancer {
 		return this.#assembly.ran;
 	}
 
+	killAll(): Promise<void> {
+		return this.#assembly.killAll();
+	}
+
 	get plantFault(): (() => void) | null {
 		return this.#assembly.plantFault;
 	}
@@ -166,6 +173,10 @@ async function startApplication(t: Teardown, engine: EngineName, config: TestCon
 		stop: (drainMs) => app.stop({ drainMs, preStopMs: 0 }),
 		isZero: () => app.held.zero,
 		ran: app.engine,
+		killAll: async () => {
+			const { sessions } = await app.operations.sessions({ limit: 1_000 });
+			for (const { id } of sessions) await app.operations.kill(id, 'a test');
+		},
 		plantFault: null,
 	};
 	return kept(t, new Collected(assembly));

@@ -9,6 +9,7 @@ import { makeWorld, type World } from '../../src/policy/world.ts';
 import type { SessionContext, Tally } from '../../src/session/context.ts';
 import { HeldClients } from '../../src/session/held.ts';
 import { Session } from '../../src/session/session.ts';
+import { createStats, StatsWriter } from '../../src/shared/stats.ts';
 import { FakeBoard, FakeDesk } from './fake-desk.ts';
 
 /** The address of a literal; throws on a bad one. */
@@ -44,6 +45,8 @@ export class SessionBench {
 	/** What each session that ended added to the totals: its places, upload and download. */
 	readonly totals: Parameters<Tally['ended']>[] = [];
 	readonly context: SessionContext & { world: World };
+	readonly stats = createStats();
+	private lastNumber = 0;
 	nowNs = 1_000 * NS_PER_MS;
 
 	constructor(snapshot: Snapshot, heldCap = 1000) {
@@ -56,7 +59,14 @@ export class SessionBench {
 				tally: {
 					connect: (slot, ok) => void this.connects.push({ slot, ok }),
 					earlyReset: (slot) => void this.earlyResets.push(slot),
+					moved: () => {},
+					refused: () => {},
 					ended: (...totals) => void this.totals.push(totals),
+				},
+				stats: new StatsWriter(this.stats),
+				nextNumber: () => {
+					this.lastNumber += 1;
+					return this.lastNumber;
 				},
 				held: new HeldClients(heldCap, 1, (session) => void this.evicted.push(session)),
 				openDesk: () => new FakeDesk(this.board),

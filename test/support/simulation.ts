@@ -10,6 +10,7 @@ import type { SessionContext, SessionDesk } from '../../src/session/context.ts';
 import { HeldClients } from '../../src/session/held.ts';
 import { Session } from '../../src/session/session.ts';
 import { Holdings } from '../../src/shared/holdings.ts';
+import { createStats, StatsWriter } from '../../src/shared/stats.ts';
 import { WorkerBoard } from '../../src/shared/worker-board.ts';
 import { Agenda } from './agenda.ts';
 import { type BenchMeter, newMeter } from './session-bench.ts';
@@ -201,7 +202,9 @@ export class Simulation {
 					access: ({ outcome }) => void this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1),
 					log: () => {},
 				},
-				tally: { connect: () => {}, earlyReset: () => {}, ended: () => {} },
+				tally: { connect: () => {}, earlyReset: () => {}, moved: () => {}, refused: () => {}, ended: () => {} },
+				stats: new StatsWriter(createStats()),
+				nextNumber: () => 0,
 				held: new HeldClients(snapshot.process.maxConnections ?? 1000, this.options.workers, evict),
 				openDesk: () => this.options.desk?.(board, queues) ?? new Holdings(board, queues),
 			},

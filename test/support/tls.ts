@@ -143,11 +143,11 @@ export interface TlsBackend extends Pick<Backend, 'address' | 'close'> {
 	accepted(nth?: number): Promise<TlsPeer>;
 }
 
-/** A TLS server of a test. Half-open, and every client's bytes are heard. */
+/** A TLS server of a test. Half-open unless told otherwise, and every client's bytes are heard. */
 export async function startTlsBackend(t: Teardown, options: TlsOptions): Promise<TlsBackend> {
 	const peers: TlsPeer[] = [];
 	const transports = new Set<Socket>();
-	const server = createServer({ ...options, allowHalfOpen: true });
+	const server = createServer({ allowHalfOpen: true, ...options });
 	server.prependListener('connection', (socket: Socket) => {
 		transports.add(socket.on('close', () => transports.delete(socket)));
 	});

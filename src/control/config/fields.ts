@@ -112,6 +112,9 @@ export const rates = () =>
 
 const bind = textForm<SocketTarget>({ unit: 'address', expected: 'an address such as 0.0.0.0:7000', parse: parseBind });
 
+/** One address to listen on. */
+export const listenAddress = () => bind;
+
 /** One address or a list; always a list in the parsed configuration. */
 export const binds = () => oneOrMore(bind, MAX_BINDS).transform(listed).meta({ unit: 'address, or a list' });
 

@@ -90,6 +90,8 @@ function withAbsolutePaths(config: Config, folder: string): Config {
 	const { geo } = config;
 	return {
 		...config,
+		...(config.state && { state: resolve(folder, config.state) }),
+		...(config.admin && { admin: absoluteAdmin(config.admin, folder) }),
 		geo: geo.database === 'embedded' ? geo : { ...geo, database: resolve(folder, geo.database) },
 		listeners: config.listeners.map((listener) => ({
 			...listener,
@@ -101,6 +103,19 @@ function withAbsolutePaths(config: Config, folder: string): Config {
 			...(pool.tls && { tls: absolutePoolTls(pool.tls, folder) }),
 			backends: pool.backends.map((backend) => ({ ...backend, address: absolute(backend.address) })),
 		})),
+	};
+}
+
+function absoluteAdmin(admin: NonNullable<Config['admin']>, folder: string): NonNullable<Config['admin']> {
+	const { bind, tokens, tls } = admin;
+	return {
+		...admin,
+		bind: bind.type === 'unix' ? { type: 'unix', path: resolve(folder, bind.path) } : bind,
+		tokens: tokens.map(({ role, token }) => ({
+			role,
+			token: token.from === 'file' ? { from: 'file', path: resolve(folder, token.path) } : token,
+		})),
+		...(tls && { tls: { cert: resolve(folder, tls.cert), key: resolve(folder, tls.key) } }),
 	};
 }
 

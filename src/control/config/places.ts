@@ -7,7 +7,17 @@ type Path = readonly PropertyKey[];
 type Place = Pick<ConfigProblem, 'file' | 'line' | 'column'>;
 
 /** Keys that name files, whose contents are looked at after the configuration itself was found good. */
-const fileKeys = (config: Config): readonly Path[] => [['geo', 'database'], ...tlsFileKeys(config)];
+const fileKeys = (config: Config): readonly Path[] => [
+	['geo', 'database'],
+	...tlsFileKeys(config),
+	...adminFileKeys(config),
+];
+
+const adminFileKeys = ({ admin }: Config): readonly Path[] => [
+	...(admin?.tokens ?? []).map((_, at) => ['admin', 'tokens', at, 'token']),
+	['admin', 'tls', 'cert'],
+	['admin', 'tls', 'key'],
+];
 
 const NO_FILE: Place = { file: 'configuration', line: 0, column: 0 };
 

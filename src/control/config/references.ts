@@ -1,4 +1,5 @@
 import { formatTarget } from '../../core/address.ts';
+import { checkAdmin } from './admin-references.ts';
 import { absoluteTarget, checkBinds, checkUnixPath } from './bind-references.ts';
 import { REGION_NAME_PATTERN } from './fields.ts';
 import { checkTls } from './tls-references.ts';
@@ -35,6 +36,7 @@ export function checkReferences(root: unknown, folder: string): Finding[] {
 		...listeners.flatMap((listener, i) => checkListener(listener, ['listeners', i], { pools: names(pools), regions })),
 		...pools.flatMap((pool, i) => checkPool(pool, ['pools', i], folder)),
 		...checkTls(record(top.limits), listeners, pools),
+		...checkAdmin(top),
 	];
 }
 

@@ -57,7 +57,7 @@ const queue = section({
 		),
 });
 
-const backend = section({
+export const backend = section({
 	name: name()
 		.optional()
 		.meta(about('What logs call it; unique in its pool. `ip-hash` hashes it.', 'eu-1', 'the address')),

@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { about, count, duration, maxConnections, overflow, rates, section } from './fields.ts';
+import { path } from './fields-secrets.ts';
+import { admin } from './schema-admin.ts';
 import { geo } from './schema-geo.ts';
 import { listener } from './schema-listeners.ts';
 import { pool } from './schema-pools.ts';
@@ -60,6 +62,22 @@ export const configSchema = section({
 	drain: duration({ atLeast: 0 })
 		.prefault('30s')
 		.meta(about('How long sessions may go on after SIGTERM, or on a removed backend.', '2m')),
+	watch: z
+		.boolean()
+		.default(false)
+		.meta(about('Reload when the file changes: when it is written, replaced, or what a symlink leads to is.', true)),
+	state: path()
+		.optional()
+		.meta(
+			about(
+				'A file that keeps what was changed at run time over a restart. A change of this key needs a restart.',
+				'/var/lib/sluice/state.json',
+				'forgotten at a restart',
+			),
+		),
+	admin: admin
+		.optional()
+		.meta(about('The admin API, metrics and dashboard, over HTTP.', { bind: '127.0.0.1:9900' }, 'off')),
 	preStop: duration({ atLeast: 0 }).prefault('0s').meta(about('Time between SIGTERM and the end of accepting.', '5s')),
 	geo: geo.prefault({}).meta(about('Where clients come from.', { regions: { eu: { continents: ['europe'] } } })),
 	listeners: z

@@ -1,16 +1,18 @@
 import { ConfigError, type ConfigProblem } from '../../core/errors.ts';
 
 /**
- * Waits for two readings of what one configuration names.
- * @throws ConfigError with the faults of both, in the order of their places; or else what one of them threw.
+ * Waits for readings of what one configuration names.
+ * @throws ConfigError with the faults of all, in the order of their places; or else what one of them threw.
  */
-export async function together<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
-	const results = await Promise.allSettled([first, second]);
+export async function together<T extends readonly unknown[]>(
+	...readings: { readonly [K in keyof T]: Promise<T[K]> }
+): Promise<T> {
+	const results = await Promise.allSettled(readings);
 	const faults = results.flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : []));
 	if (faults.length > 1 && faults.every((fault) => fault instanceof ConfigError)) {
 		throw new ConfigError(byPlace(faults.flatMap(({ problems }) => problems)));
 	}
-	return Promise.all([first, second]);
+	return Promise.all(readings) as unknown as Promise<T>;
 }
 
 export const byPlace = (problems: readonly ConfigProblem[]): ConfigProblem[] =>

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { type TlsUse, tlsUses } from '../config/tls-files.ts';
 import { byPlace } from '../config/together.ts';
 import { FileFault, readRegularFile, stampOf } from '../regular-file.ts';
-import { longestValidity, parseChain, type Validity } from './certificates.ts';
+import { dnsNames, longestValidity, parseChain, type Validity } from './certificates.ts';
 import { TlsFault } from './fault.ts';
 import { type CheckedPair, checkPair } from './key-pair.ts';
 
@@ -87,6 +87,10 @@ export async function readUse(use: UseFiles): Promise<Reading> {
 	const parts = ocsp === null ? [cert, key] : [cert, key, ocsp];
 	return { type: 'pair', ...checked, stamp: joined(parts.map(({ stamp }) => stamp)) };
 }
+
+/** The DNS names of a certificate, without a look at its key. @throws TlsFault */
+export const readNames = async (file: string): Promise<readonly string[]> =>
+	dnsNames(parseChain(text(await read(file, 'cert')), 'cert').leaf);
 
 async function readAuthorities(file: string): Promise<Reading> {
 	const contents = await read(file, 'ca');

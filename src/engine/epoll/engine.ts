@@ -94,6 +94,10 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		this.#settleSoon();
 	}
 
+	get pipesInUse(): number {
+		return this.#pipes.inUse;
+	}
+
 	after(delayMs: number, run: () => void): () => void {
 		return this.#timers.after(delayMs, run);
 	}

@@ -65,6 +65,9 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		);
 	}
 
+	/** This engine copies. */
+	readonly pipesInUse = 0;
+
 	nowNs(): number {
 		return this.#options.clock.nowNs();
 	}

@@ -4,7 +4,7 @@ import { parseConfigText } from '../../../src/control/config/load.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
 
 const VALID = 14;
-const INVALID = 32;
+const INVALID = 33;
 
 const folder = (name: string): URL => new URL(`./fixtures/${name}/`, import.meta.url);
 const configsIn = (name: string): string[] => readdirSync(folder(name)).filter((file) => /\.(yaml|json)$/.test(file));

@@ -1,0 +1,54 @@
+/** @import { BackendView, BucketView, CountryView, EventView, ListenerView, PoolView, StatusView } from '../views.ts' */
+
+const KEPT_AT = 'sluice-token';
+
+/** The token for changes; kept for this tab alone. */
+export const token = {
+	get: () => sessionStorage.getItem(KEPT_AT) ?? '',
+	/** @param {string} value */
+	set: (value) => (value === '' ? sessionStorage.removeItem(KEPT_AT) : sessionStorage.setItem(KEPT_AT, value)),
+};
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @returns {Promise<any>}
+ * @throws {Error} saying what the server says
+ */
+export async function ask(method, path, body) {
+	/** @type {Record<string, string>} */
+	const headers = {};
+	if (token.get() !== '') headers.authorization = `Bearer ${token.get()}`;
+	if (method !== 'GET') headers['content-type'] = 'application/json';
+	const answer = await fetch(path, {
+		method,
+		headers,
+		...(method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) }),
+		cache: 'no-store',
+	});
+	const json = await answer.json().catch(() => null);
+	if (answer.ok) return json;
+	throw new Error(json?.message ?? `answered ${answer.status}`);
+}
+
+/**
+ * What the page shows, all at once.
+ * @param {number} lastEvent
+ * @returns {Promise<{ status: StatusView, listeners: ListenerView[], pools: PoolView[], buckets: BucketView[], countries: CountryView[], events: EventView[] }>}
+ */
+export async function look(lastEvent) {
+	const [status, listeners, pools, buckets, countries, events] = await Promise.all([
+		ask('GET', 'status'),
+		ask('GET', 'listeners'),
+		ask('GET', 'pools'),
+		ask('GET', 'buckets'),
+		ask('GET', 'countries'),
+		ask('GET', `events?after=${lastEvent}`),
+	]);
+	return { status, listeners, pools, buckets, countries, events };
+}
+
+/** @param {{ pool: string, name: string }} backend @param {string} rest */
+export const backendPath = ({ pool, name }, rest) =>
+	`pools/${encodeURIComponent(pool)}/backends/${encodeURIComponent(name)}/${rest}`;

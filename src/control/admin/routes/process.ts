@@ -1,0 +1,72 @@
+import * as z from 'zod';
+import type { AdminServerOptions } from '../server.ts';
+import { diffView } from '../views.ts';
+import { type AdminHttp, answers, DONE, done, nameOf } from './typed.ts';
+
+const WRITE = { role: 'write' } as const;
+const listed = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
+
+const explanation = z.object({
+	listener: z.string(),
+	clients: z.array(z.looseObject({ client: z.string() })),
+	spread: z.array(z.looseObject({ clients: z.number() })),
+});
+
+/** The process as a whole: what it would do, its configuration, its log. */
+export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOptions): void {
+	http.get(
+		'/explain',
+		{
+			schema: {
+				summary: 'What would happen to a client now, and why.',
+				querystring: z.object({
+					listener: z.string(),
+					ip: listed,
+					sni: z.string().optional(),
+					alpn: listed.optional(),
+				}),
+				response: answers(explanation),
+			},
+		},
+		async ({ query: { listener, ip, sni, alpn } }) => {
+			const explained = operations.explain({ listener, ips: ip, sni: sni ?? null, alpn: alpn ?? [] });
+			const { clients, spread } = explained;
+			return { listener, clients: clients.map((client) => ({ ...client })), spread: spread.map((row) => ({ ...row })) };
+		},
+	);
+	http.put(
+		'/log-level',
+		{
+			config: WRITE,
+			schema: {
+				summary: 'Set the level of the log.',
+				body: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']) }),
+				response: answers(done),
+			},
+		},
+		async (request) => {
+			operations.setLogLevel(request.body.level, nameOf(request));
+			return DONE;
+		},
+	);
+	http.post(
+		'/reload',
+		{
+			config: WRITE,
+			schema: { summary: 'Read the configuration file again and put it in force.', response: answers(diffView) },
+		},
+		async (request) => operations.reload(nameOf(request)),
+	);
+	http.post(
+		'/diff',
+		{
+			config: { role: 'read' },
+			schema: {
+				summary: 'What a reload with this configuration would change.',
+				body: z.strictObject({ configuration: z.string() }),
+				response: answers(diffView),
+			},
+		},
+		async ({ body }) => operations.diff(body.configuration),
+	);
+}

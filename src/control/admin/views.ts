@@ -1,0 +1,251 @@
+import * as z from 'zod';
+import { OUTCOMES } from '../../core/outcome.ts';
+
+/*
+ * What the admin API answers with: one schema for each thing that can be looked at. The OpenAPI document, the types
+ * of `Operations`, the command line and the dashboard all come from here. Names are the lexicon's, units stand in them.
+ * Rates are means over the last second or so; totals count from the start of the process.
+ */
+
+const count = () => z.int().min(0);
+const bytes = () => z.number().min(0);
+const perSecond = () => z.number().min(0);
+
+export const traffic = z.object({
+	uploadBytes: bytes(),
+	downloadBytes: bytes(),
+	uploadBytesPerSecond: perSecond(),
+	downloadBytesPerSecond: perSecond(),
+});
+
+/** How full a token bucket is; negative: promised to those who wait. */
+export const bucketView = z.object({
+	/** `listener game`, `region eu`, `pool eu`, `backend eu/eu-1`. */
+	place: z.string(),
+	direction: z.enum(['upload', 'download']),
+	bytesPerSecond: z.number(),
+	burstBytes: z.number(),
+	levelBytes: z.number(),
+});
+
+export const backendState = z.enum(['enabled', 'draining', 'disabled']);
+
+export const backendView = z.object({
+	pool: z.string(),
+	name: z.string(),
+	address: z.string(),
+	health: z.enum(['up', 'unknown', 'down']),
+	/** Taken out by passive health for now. */
+	ejected: z.boolean(),
+	/** Milliseconds since its health last changed; null: never since the start. */
+	healthForMs: z.number().nullable(),
+	/** As set at run time: a draining backend gets no new sessions and its sessions end; a disabled one no new ones. */
+	state: backendState,
+	/** The weight in force. */
+	weight: count(),
+	/** As written in the file; null for a backend added at run time. */
+	configuredWeight: count().nullable(),
+	backup: z.boolean(),
+	active: count(),
+	maxConnections: count().nullable(),
+	sessions: count(),
+	sessionsPerSecond: perSecond(),
+	connects: count(),
+	connectFailures: count(),
+	traffic,
+	/** The last probe or session that failed, in a line, and when (ISO 8601). */
+	lastError: z.object({ time: z.iso.datetime(), reason: z.string() }).nullable(),
+	/** Which of its settings were changed at run time: `weight`, `state`, `added`, `upload`, `download`. */
+	changed: z.array(z.string()),
+});
+
+export const poolView = z.object({
+	name: z.string(),
+	balance: z.string(),
+	active: count(),
+	/** Sum of the caps of its backends; null where one has none. */
+	capacity: count().nullable(),
+	healthy: count(),
+	queued: count(),
+	queueSize: count().nullable(),
+	sessions: count(),
+	sessionsPerSecond: perSecond(),
+	traffic,
+	changed: z.array(z.string()),
+	backends: z.array(backendView),
+});
+
+export const listenerView = z.object({
+	name: z.string(),
+	addresses: z.array(z.string()),
+	engine: z.enum(['epoll', 'node']),
+	active: count(),
+	maxConnections: count().nullable(),
+	sessions: count(),
+	sessionsPerSecond: perSecond(),
+	refused: count(),
+	traffic,
+	tls: z.enum(['terminate', 'passthrough']).nullable(),
+	changed: z.array(z.string()),
+});
+
+export const regionView = z.object({
+	name: z.string(),
+	active: count(),
+	maxConnections: count().nullable(),
+	sessions: count(),
+	traffic,
+});
+
+export const countryView = z.object({
+	/** ISO 3166-1 alpha-2; null: unknown. */
+	country: z.string().nullable(),
+	/** Sessions now. */
+	active: count(),
+});
+
+export const clientView = z.object({
+	listener: z.string(),
+	client: z.string(),
+	active: count(),
+	uploadBytesPerSecond: perSecond(),
+	downloadBytesPerSecond: perSecond(),
+});
+
+export const statusView = z.object({
+	version: z.string(),
+	startedAt: z.iso.datetime(),
+	uptimeMs: z.number(),
+	phase: z.enum(['starting', 'running', 'stopping']),
+	engine: z.enum(['epoll', 'node']),
+	workers: count(),
+	/** Number of the snapshot in force; rises with every reload and change. */
+	snapshot: count(),
+	configuration: z.string().nullable(),
+	active: count(),
+	maxConnections: count().nullable(),
+	sessions: count(),
+	sessionsPerSecond: perSecond(),
+	queued: count(),
+	/** Share of the active sessions that a bucket holds back now, 0 to 1; null: not known. */
+	throttledShare: z.number().nullable(),
+	traffic,
+	outcomes: z.partialRecord(z.enum(OUTCOMES), count()),
+	recordsDropped: count(),
+	logLevel: z.enum(['debug', 'info', 'warn', 'error']),
+	geoDatabase: z.string(),
+	/** How many changes made at run time are in force. */
+	changes: count(),
+});
+
+export const sessionView = z.object({
+	/** Good while the session lives. */
+	id: z.string(),
+	listener: z.string(),
+	/** `ip:port`, or null on a unix-domain socket. */
+	peer: z.string().nullable(),
+	client: z.string().nullable(),
+	country: z.string().nullable(),
+	region: z.string().nullable(),
+	sni: z.string().nullable(),
+	alpn: z.string().nullable(),
+	route: z.string().nullable(),
+	pool: z.string().nullable(),
+	backend: z.string().nullable(),
+	state: z.string(),
+	worker: count(),
+	ageMs: z.number(),
+	idleMs: z.number().nullable(),
+	uploadBytes: bytes(),
+	downloadBytes: bytes(),
+	throttledMs: z.number(),
+	throttled: z.boolean(),
+});
+
+export const sessionQuery = z.object({
+	listener: z.string().optional(),
+	pool: z.string().optional(),
+	/** Its name; with `pool`. */
+	backend: z.string().optional(),
+	/** An address or a network. */
+	client: z.string().optional(),
+	country: z.string().optional(),
+	limit: z.coerce.number().int().min(1).max(1_000).default(100),
+	/** What the page before answered as `next`. */
+	after: z.string().optional(),
+});
+
+export const sessionPage = z.object({ sessions: z.array(sessionView), next: z.string().nullable() });
+
+/** A change of state worth telling people: health, ejection, drain, reload, a change at run time, a worker's death. */
+export const eventView = z.object({
+	number: count(),
+	time: z.iso.datetime(),
+	level: z.enum(['debug', 'info', 'warn', 'error']),
+	msg: z.string(),
+	fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+});
+
+export const nameChanges = z.object({
+	added: z.array(z.string()),
+	removed: z.array(z.string()),
+	changed: z.array(z.string()),
+});
+
+export const diffView = z.object({
+	summary: z.string(),
+	listeners: nameChanges,
+	pools: nameChanges,
+	backends: nameChanges,
+	regions: nameChanges,
+	settings: z.array(z.string()),
+	/** Keys that would need a restart; a reload with any is refused. */
+	restart: z.array(z.string()),
+});
+
+/** A change made at run time that is in force: kept over a reload, forgotten at a restart unless `state` names a file. */
+export const changeView = z.object({
+	/** `backend eu/eu-1`, `pool eu`, `listener game`. */
+	target: z.string(),
+	what: z.string(),
+	value: z.string(),
+	by: z.string(),
+	time: z.iso.datetime(),
+});
+
+export const backendAddition = z.strictObject({
+	address: z.string().min(1),
+	name: z.string().min(1).optional(),
+	weight: z.int().min(0).max(256).optional(),
+	maxConnections: z.int().min(1).optional(),
+	backup: z.boolean().optional(),
+});
+
+export const drainOrder = z.strictObject({
+	/** Sessions to close a second; absent: they end by themselves, at the latest after `drain`. */
+	closePerSecond: z.number().gt(0).max(100_000).optional(),
+});
+
+/** As in the configuration, e.g. `100Mbit/s` or `{ rate, burst }`; null: unlimited; absent: as it is. */
+const rateChange = () =>
+	z.union([z.string(), z.strictObject({ rate: z.string(), burst: z.string().optional() }), z.null()]).optional();
+export const shapingChange = z.strictObject({ upload: rateChange(), download: rateChange() });
+
+export type Traffic = z.output<typeof traffic>;
+export type BucketView = z.output<typeof bucketView>;
+export type BackendView = z.output<typeof backendView>;
+export type PoolView = z.output<typeof poolView>;
+export type ListenerView = z.output<typeof listenerView>;
+export type RegionView = z.output<typeof regionView>;
+export type CountryView = z.output<typeof countryView>;
+export type ClientView = z.output<typeof clientView>;
+export type StatusView = z.output<typeof statusView>;
+export type SessionView = z.output<typeof sessionView>;
+export type SessionQuery = z.output<typeof sessionQuery>;
+export type SessionPage = z.output<typeof sessionPage>;
+export type EventView = z.output<typeof eventView>;
+export type DiffView = z.output<typeof diffView>;
+export type ChangeView = z.output<typeof changeView>;
+export type BackendAddition = z.output<typeof backendAddition>;
+export type DrainOrder = z.output<typeof drainOrder>;
+export type ShapingChange = z.output<typeof shapingChange>;

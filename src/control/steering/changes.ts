@@ -1,0 +1,243 @@
+import * as z from 'zod';
+import { SluiceError } from '../../core/errors.ts';
+import { type BackendAddition, backendState, type ChangeView, shapingChange } from '../admin/views.ts';
+import { backendName } from '../config/compile.ts';
+import { bucket } from '../config/fields-shaping.ts';
+import { findingsOf, wording } from '../config/findings.ts';
+import type { BackendConfig, Config, PoolConfig } from '../config/schema.ts';
+import { backend as backendSchema } from '../config/schema-pools.ts';
+import { SHAPED_KINDS, type ShapedPlace, shapePlace } from './shaped-places.ts';
+
+type State = z.output<typeof backendState>;
+export type ShapingTerms = z.output<typeof shapingChange>;
+
+/** What was changed of one backend; null: as the file has it. */
+interface BackendChange {
+	state: State;
+	weight: number | null;
+	removed: boolean;
+	/** As it would stand in the file, when it does not. */
+	added: BackendAddition | null;
+}
+
+/** Who made a change, and when. */
+export interface Author {
+	readonly by: string;
+	/** ISO 8601. */
+	readonly time: string;
+}
+
+const author = { by: z.string(), time: z.iso.datetime() };
+
+/** What a state file holds. */
+const stored = z.strictObject({
+	version: z.literal(1),
+	backends: z.array(
+		z.strictObject({
+			pool: z.string(),
+			backend: z.string(),
+			state: backendState,
+			weight: z.int().min(0).max(256).nullable(),
+			removed: z.boolean(),
+			added: z.record(z.string(), z.unknown()).nullable(),
+			...author,
+		}),
+	),
+	shaping: z.array(z.strictObject({ kind: z.enum(SHAPED_KINDS), name: z.string(), terms: shapingChange, ...author })),
+});
+type Stored = z.output<typeof stored>;
+
+const key = (pool: string, backend: string): string => `${pool}/${backend}`;
+
+/**
+ * The changes that were made while the process runs, and what a configuration becomes by them. A change names a place
+ * that the configuration has; when a reload takes the place away, the change waits for it to come back.
+ */
+export class RuntimeChanges {
+	readonly #backends = new Map<string, BackendChange & Author & { readonly pool: string; readonly backend: string }>();
+	readonly #shaping = new Map<string, Author & { readonly place: ShapedPlace; readonly terms: ShapingTerms }>();
+
+	/** @throws SluiceError `state-invalid` when the text is not what `text` writes. */
+	static parse(text: string): RuntimeChanges {
+		const changes = new RuntimeChanges();
+		const result = stored.safeParse(jsonOf(text));
+		if (!result.success) throw new SluiceError('state-invalid', z.prettifyError(result.error).replaceAll('\n', ' '));
+		for (const entry of result.data.backends) {
+			const added = entry.added === null ? null : (entry.added as unknown as BackendAddition);
+			if (added !== null) parseBackend(added);
+			changes.#backends.set(key(entry.pool, entry.backend), { ...entry, added });
+		}
+		for (const { kind, name, ...entry } of result.data.shaping) {
+			changes.#shaping.set(`${kind} ${name}`, { ...entry, place: { kind, name } });
+		}
+		return changes;
+	}
+
+	/** What `parse` reads. */
+	get text(): string {
+		const whole: Stored = {
+			version: 1,
+			backends: [...this.#backends.values()].map((entry) => ({ ...entry, added: entry.added && { ...entry.added } })),
+			shaping: [...this.#shaping.values()].map(({ place, ...entry }) => ({ ...place, ...entry })),
+		};
+		return `${JSON.stringify(whole, null, '\t')}\n`;
+	}
+
+	/** The same changes, to try one more on. */
+	copy(): RuntimeChanges {
+		return RuntimeChanges.parse(this.text);
+	}
+
+	get size(): number {
+		return this.list().length;
+	}
+
+	/** Every change, the newest last. */
+	list(): ChangeView[] {
+		const backends = [...this.#backends.values()].flatMap((entry) => {
+			const common = { target: `backend ${key(entry.pool, entry.backend)}`, by: entry.by, time: entry.time };
+			return valuesOf(entry).map(([what, value]) => ({ ...common, what, value }));
+		});
+		const shaping = [...this.#shaping.entries()].flatMap(([target, { terms, by, time }]) =>
+			Object.entries(terms).map(([what, value]) => ({ target, what, value: bandwidthText(value), by, time })),
+		);
+		return [...backends, ...shaping].sort((a, b) => a.time.localeCompare(b.time));
+	}
+
+	/** What was changed of a backend: `state`, `weight`, `added`, `upload`, `download`. */
+	ofBackend(pool: string, backend: string): string[] {
+		const entry = this.#backends.get(key(pool, backend));
+		const own = entry === undefined ? [] : valuesOf(entry).map(([what]) => what);
+		return [...own, ...this.ofPlace('backend', key(pool, backend))];
+	}
+
+	ofPlace(kind: ShapedPlace['kind'], name: string): string[] {
+		return Object.keys(this.#shaping.get(`${kind} ${name}`)?.terms ?? {});
+	}
+
+	stateOf(pool: string, backend: string): State {
+		return this.#backends.get(key(pool, backend))?.state ?? 'enabled';
+	}
+
+	isAdded(pool: string, backend: string): boolean {
+		return (this.#backends.get(key(pool, backend))?.added ?? null) !== null;
+	}
+
+	// --- changing ---
+
+	setState(pool: string, backend: string, state: State, author: Author): void {
+		this.#change(pool, backend, { state }, author);
+	}
+
+	setWeight(pool: string, backend: string, weight: number, author: Author): void {
+		this.#change(pool, backend, { weight }, author);
+	}
+
+	/** @throws ConfigError-like SluiceError `refused` when the addition is not what a file could have. */
+	add(pool: string, addition: BackendAddition, author: Author): string {
+		const name = backendName(parseBackend(addition));
+		this.#backends.delete(key(pool, name));
+		this.#change(pool, name, { added: addition }, author);
+		return name;
+	}
+
+	remove(pool: string, backend: string, author: Author): void {
+		if (this.isAdded(pool, backend)) this.#backends.delete(key(pool, backend));
+		else this.#change(pool, backend, { removed: true }, author);
+	}
+
+	setShaping(place: ShapedPlace, terms: ShapingTerms, author: Author): void {
+		const name = `${place.kind} ${place.name}`;
+		for (const value of [terms.upload, terms.download]) parseBucket(value);
+		const before = this.#shaping.get(name)?.terms ?? {};
+		this.#shaping.set(name, { place, terms: { ...before, ...terms }, ...author });
+	}
+
+	#change(pool: string, backend: string, change: Partial<BackendChange>, author: Author): void {
+		const before = this.#backends.get(key(pool, backend)) ?? UNCHANGED;
+		const entry = { ...before, ...change, pool, backend, ...author };
+		if (valuesOf(entry).length === 0) this.#backends.delete(key(pool, backend));
+		else this.#backends.set(key(pool, backend), entry);
+	}
+
+	// --- what a configuration becomes ---
+
+	/** The configuration with these changes. What it does not have is left out. */
+	apply(config: Config): Config {
+		if (this.#backends.size === 0 && this.#shaping.size === 0) return config;
+		let changed: Config = { ...config, pools: config.pools.map((pool) => this.#applyTo(pool)) };
+		for (const { place, terms } of this.#shaping.values()) {
+			changed = shapePlace(changed, place, {
+				...('upload' in terms ? { upload: parseBucket(terms.upload) } : {}),
+				...('download' in terms ? { download: parseBucket(terms.download) } : {}),
+			});
+		}
+		return changed;
+	}
+
+	#applyTo(pool: PoolConfig): PoolConfig {
+		const own = new Set(pool.backends.map(backendName));
+		const kept = pool.backends.filter((backend) => !this.#isRemoved(pool, backend));
+		const added = [...this.#backends.values()].flatMap((entry) =>
+			entry.pool === pool.name && entry.added !== null && !own.has(entry.backend) ? [parseBackend(entry.added)] : [],
+		);
+		return { ...pool, backends: [...kept, ...added].map((backend) => this.#weigh(pool, backend)) };
+	}
+
+	#isRemoved(pool: PoolConfig, backend: BackendConfig): boolean {
+		return this.#backends.get(key(pool.name, backendName(backend)))?.removed === true;
+	}
+
+	#weigh(pool: PoolConfig, backend: BackendConfig): BackendConfig {
+		const change = this.#backends.get(key(pool.name, backendName(backend)));
+		if (change === undefined) return backend;
+		return { ...backend, weight: change.state === 'enabled' ? (change.weight ?? backend.weight) : 0 };
+	}
+}
+
+const UNCHANGED: BackendChange = { state: 'enabled', weight: null, removed: false, added: null };
+
+function valuesOf({ state, weight, removed, added }: BackendChange): [what: string, value: string][] {
+	const values: [string, string][] = [];
+	if (added !== null) values.push(['added', added.address]);
+	if (removed) values.push(['removed', 'true']);
+	if (state !== 'enabled') values.push(['state', state]);
+	if (weight !== null) values.push(['weight', String(weight)]);
+	return values;
+}
+
+function bandwidthText(value: ShapingTerms['upload']): string {
+	if (value === null || value === undefined) return 'unlimited';
+	if (typeof value === 'string') return value;
+	return value.burst === undefined ? value.rate : `${value.rate}, burst ${value.burst}`;
+}
+
+function parseBackend(addition: BackendAddition): BackendConfig {
+	const result = backendSchema.safeParse(addition, AS_IN_FILES);
+	if (result.success) return result.data;
+	throw new SluiceError('refused', `backend ${addition.address}: ${firstFault(result.error)}`);
+}
+
+/** Null and absent are unlimited. */
+function parseBucket(value: ShapingTerms['upload']): z.output<ReturnType<typeof bucket>> {
+	if (value === null || value === undefined) return undefined;
+	const result = bucket().safeParse(value, AS_IN_FILES);
+	if (result.success) return result.data;
+	throw new SluiceError('refused', `${bandwidthText(value)}: ${firstFault(result.error)}`);
+}
+
+/** Told as a fault of a file would be. */
+const AS_IN_FILES = { error: wording, reportInput: true } as const;
+
+function firstFault(error: z.ZodError): string {
+	const [finding] = findingsOf(error.issues);
+	return finding === undefined ? 'is not valid' : `${[...finding.path, finding.message].map(String).join(': ')}`;
+}
+
+function jsonOf(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}

@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Test, test } from 'tap';
+import { main } from '../../src/cli/main.ts';
+import type { Operations } from '../../src/control/admin/operations.ts';
+import { AdminServer } from '../../src/control/admin/server.ts';
+import { SluiceError } from '../../src/core/errors.ts';
+import { fakeOperations, NO_DIFF } from '../support/fake-operations.ts';
+
+/** A command in this process: what it would say and exit with. */
+async function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+	let stdout = '';
+	let stderr = '';
+	const code = await main(args, {
+		out: (line) => {
+			stdout += `${line}\n`;
+		},
+		err: (line) => {
+			stderr += `${line}\n`;
+		},
+	});
+	return { code, stdout, stderr };
+}
+
+/** A balancer's admin socket, and commands that ask it. */
+async function asking(t: Test, answers: Partial<Operations> = {}) {
+	const folder = mkdtempSync(join(tmpdir(), 'cli-'));
+	t.teardown(() => rmSync(folder, { recursive: true }));
+	const { asked, operations } = fakeOperations(answers);
+	const server = await AdminServer.open({
+		terms: { bind: { type: 'unix', path: join(folder, 's') }, tokens: [], tls: null },
+		operations,
+		log: { warn: () => {} },
+		version: '1',
+		metrics: async () => ({ type: 'text/plain', text: '' }),
+	});
+	t.teardown(() => server.close());
+	const ask = (...args: string[]) => command(...args, '--admin', server.address);
+	return { ask, asked, folder };
+}
+
+const OWNER = 'the unix socket';
+
+test('what is looked at is printed as a table, or as JSON', async (t) => {
+	const { ask } = await asking(t);
+	const status = await ask('status');
+	t.equal(status.code, 0);
+	t.match(status.stdout, /sessions +3 of 100, 0.5\/s ended, 0 queued/);
+	t.match(status.stdout, /^eu +1 of 1 healthy +3 of 10/m);
+	t.match(JSON.parse((await ask('status', '--json')).stdout), { active: 3, pools: [{ name: 'eu' }] });
+	const backends = await ask('backends', 'eu');
+	t.match(backends.stdout, /^eu\/eu-1 +10\.1\.0\.1:7000 +up +1 +3 of 10/m);
+	t.match(JSON.parse((await ask('backends', '--json')).stdout), [{ name: 'eu-1' }]);
+	const sessions = await ask('sessions');
+	t.match(sessions.stdout, /^0-1 +198\.51\.100\.7:4000 +DE +game +eu\/eu-1 +relaying/m);
+});
+
+test('the filters of sessions reach the API, and a further page is offered', async (t) => {
+	let seen: unknown;
+	const { ask } = await asking(t, {
+		sessions: async (query) => {
+			seen = query;
+			return { sessions: [], next: '1-7' };
+		},
+	});
+	const { stdout } = await ask(
+		'sessions',
+		'--pool',
+		'eu',
+		'--backend',
+		'eu-1',
+		'--client',
+		'198.51.100.0/24',
+		'--limit',
+		'5',
+	);
+	t.same(seen, { pool: 'eu', backend: 'eu-1', client: '198.51.100.0/24', limit: 5 });
+	t.match(stdout, /more: --after 1-7/);
+	t.match(await ask('sessions', '--limit', '0'), { code: 1, stderr: /limit/ });
+});
+
+test('every order reaches its operation, and says what it did', async (t) => {
+	const { ask, asked } = await asking(t);
+	const cases: readonly [args: string[], said: RegExp, order: unknown[]][] = [
+		[['drain', 'eu', 'eu-1'], /eu\/eu-1 drains/, ['drain', 'eu', 'eu-1', {}, OWNER]],
+		[
+			['drain', 'eu', 'eu-1', '--close-per-second', '20'],
+			/drains/,
+			['drain', 'eu', 'eu-1', { closePerSecond: 20 }, OWNER],
+		],
+		[['enable', 'eu', 'a/b c'], /is enabled/, ['enable', 'eu', 'a/b c', OWNER]],
+		[['disable', 'eu', 'eu-1'], /is disabled/, ['disable', 'eu', 'eu-1', OWNER]],
+		[['weight', 'eu', 'eu-1', '5'], /has weight 5/, ['setWeight', 'eu', 'eu-1', 5, OWNER]],
+		[
+			['add', 'eu', '10.1.0.9:7000', '--name', 'eu-9', '--backup'],
+			/eu\/eu-9 is added/,
+			['addBackend', 'eu', { address: '10.1.0.9:7000', name: 'eu-9', backup: true }, OWNER],
+		],
+		[['kill', '0-1'], /session 0-1 is ended/, ['kill', '0-1', OWNER]],
+		[['reload'], /reloaded: no changes/, ['reload', OWNER]],
+	];
+	for (const [args, said, order] of cases) {
+		const { code, stdout, stderr } = await ask(...args);
+		t.equal(code, 0, `${args.join(' ')} ${stderr}`);
+		t.match(stdout, said);
+		t.same(asked.pop(), order);
+	}
+	t.same(asked, []);
+});
+
+test('what is refused exits with 1 and says why; nobody there exits with 2', async (t) => {
+	const { ask } = await asking(t);
+	t.match(await ask('remove', 'eu', 'eu-1'), { code: 1, stderr: /last backend of pool eu/, stdout: '' });
+	t.match(await ask('kill', '9-9'), { code: 1, stderr: /there is no session 9-9 any more/ });
+	t.match(await ask('weight', 'eu', 'eu-1', '999'), { code: 1, stderr: /not a number from 0 to 256/ });
+	t.match(await command('status', '--admin', 'unix:/nowhere/s'), {
+		code: 2,
+		stderr: /cannot reach sluice at unix:\/nowhere\/s: nobody listens/,
+	});
+	t.match(await command('status', '--admin', '127.0.0.1:1'), { code: 2, stderr: /nobody listens there/ });
+	t.match(await command('status', '--admin', 'a b'), { code: 1, stderr: /expected HOST:PORT/ });
+});
+
+test('a token is never taken from the command line itself', async (t) => {
+	const { folder } = await asking(t);
+	t.match(await command('status', '--token', 'secret'), { code: 1, stderr: /expected env:NAME or file:PATH/ });
+	t.notMatch((await command('status', '--token', 'secret')).stderr, /secret/);
+	t.match(await command('status', '--token', 'env:SLUICE_NO_SUCH'), { code: 1, stderr: /no SLUICE_NO_SUCH/ });
+	t.match(await command('status', '--token', `file:${folder}/none`), { code: 1, stderr: /no such file/ });
+});
+
+test('diff sends the file and prints what would change', async (t) => {
+	let sent = '';
+	const { ask, folder } = await asking(t, {
+		diff: (candidate) => {
+			sent = candidate;
+			if (candidate === 'bad') throw new SluiceError('config-invalid', 'sluice.yaml:1:1: is not a mapping');
+			return {
+				...NO_DIFF,
+				summary: 'x',
+				pools: { added: ['us'], removed: [], changed: ['eu'] },
+				restart: ['workers'],
+			};
+		},
+	});
+	const file = join(folder, 'next.yaml');
+	writeFileSync(file, 'listeners: []\n');
+	const { code, stdout } = await ask('diff', file);
+	t.equal(code, 0);
+	t.equal(sent, 'listeners: []\n');
+	t.equal(stdout, '+ pools us\n~ pools eu\n! workers: needs a restart, a reload would be refused\n');
+	writeFileSync(file, 'bad');
+	t.match(await ask('diff', file), { code: 1, stderr: /is not a mapping/ });
+	t.match(await ask('diff', join(folder, 'none')), { code: 1, stderr: /no such file/ });
+});
+
+test('times, sizes and rates are short and have units', async (t) => {
+	const { ageText, bandwidthText, bytesText, rateText } = await import('../../src/cli/admin/words.ts');
+	t.same([0, 9_900, 61_000, 3_600_000, 90_061_000].map(ageText), ['0.0s', '9.9s', '1m 1s', '1h', '1d 1h']);
+	t.same([0, 999, 1_000, 1_500_000, 999_999_999_999].map(bytesText), ['0 B', '999 B', '1.0 kB', '1.5 MB', '1.0 TB']);
+	t.same([0, 125_000].map(bandwidthText), ['0 bit/s', '1.0 Mbit/s']);
+	t.same([0.25, 12.4].map(rateText), ['0.3/s', '12/s']);
+	t.end();
+});

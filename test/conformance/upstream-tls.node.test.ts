@@ -1,0 +1,3 @@
+import { conform } from './upstream-tls.rules.ts';
+
+conform('node');
