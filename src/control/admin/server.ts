@@ -14,12 +14,12 @@ import {
 import { formatTarget } from '../../core/address.ts';
 import { bindCause } from '../../core/bind-failure.ts';
 import { ConfigError, EXIT, errorText, SluiceError } from '../../core/errors.ts';
+import { removeStaleSocket } from '../bind.ts';
 import type { Log } from '../log.ts';
 import { Admittance, type Caller } from './access.ts';
 import type { Operations } from './operations.ts';
 import { isOurHost, isOurOrigin } from './origin.ts';
 import { addRoutes } from './routes/index.ts';
-import { removeStaleSocket } from './stale-socket.ts';
 import type { AdminTerms, Role } from './terms.ts';
 
 declare module 'fastify' {
@@ -127,8 +127,6 @@ async function build(options: AdminServerOptions): Promise<FastifyInstance> {
 	await http.register(rateLimit, {
 		max: RATE,
 		timeWindow: RATE_WINDOW,
-		// Who may open the unix-domain socket could as well stop the process.
-		allowList: () => terms.bind.type === 'unix',
 		keyGenerator: ({ socket }) => socket.remoteAddress ?? 'unix',
 		errorResponseBuilder: (_request, { after }) =>
 			new SluiceError('too-many-requests', `too many requests: try again in ${after}`),
