@@ -164,6 +164,9 @@ export async function pgbench(t: Teardown, script: string, port: number, args: r
 	return { code, text };
 }
 
+/** Asks which server answers, by its port, and what it says of TLS: `5432|t|TLSv1.3`. */
+export const WHO = 'SELECT inet_server_port(), ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
+
 /** psql to 127.0.0.1 under the name `host`; what it wrote, or its complaint when it failed. */
 export async function psql(sql: string, parameters: Readonly<Record<string, string | number>>): Promise<string> {
 	const all = { hostaddr: '127.0.0.1', user: 'postgres', dbname: 'postgres', connect_timeout: 20, ...parameters };

@@ -1,38 +1,23 @@
 import t, { type Test } from 'tap';
 import type { ConfigInput } from '../../src/control/config/schema.ts';
 import { startApp } from '../support/app.ts';
-import { certificateAuthority, type Issued } from '../support/certificates.ts';
-import { enginesOf } from '../support/engines.ts';
+import { certificateAuthority } from '../support/certificates.ts';
 import { OpensslClient } from '../support/openssl-client.ts';
 import { until } from '../support/peers.ts';
-import { Postgres, psql } from '../support/postgres.ts';
+import { Postgres, psql, WHO } from '../support/postgres.ts';
 
 const ca = certificateAuthority(t);
-const stranger = certificateAuthority(t, 'Another CA');
 const postgres = new Postgres(t);
-const [a, b, plain] = await Promise.all([
-	postgres.start(t, 'a', ca.issue(['a.db.example'])),
-	postgres.start(t, 'b', ca.issue(['b.db.example'])),
-	postgres.start(t, 'plain'),
-]);
+const [b, plain] = await Promise.all([postgres.start(t, 'b', ca.issue(['b.db.example'])), postgres.start(t, 'plain')]);
 
-/** Neither psql nor the server waits for the other's goodbye (close_notify): either may reset it at the end. */
-const shown = (outcome: string): string =>
-	['completed', 'backend-reset', 'client-reset'].includes(outcome) ? 'served' : outcome;
-
-const FAILED = /^psql: error: connection to server at/;
-
-/** Which server answered, and what it says of TLS. */
-const WHO = 'SELECT inet_server_port(), ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
 const VERIFIED = { sslmode: 'verify-full', sslrootcert: ca.certFile } as const;
-const pair = ({ certFile, keyFile }: Issued) => ({ cert: certFile, key: keyFile });
 
 type Listener = ConfigInput['listeners'][number];
 type Pool = ConfigInput['pools'][number];
 
-const start = (t: Test, engine: 'node' | 'epoll', listener: Partial<Listener>, pools: Pool[]) =>
+const start = (t: Test, listener: Partial<Listener>, pools: Pool[]) =>
 	startApp(t, {
-		engine,
+		engine: 'node',
 		workers: 2,
 		listeners: [{ name: 'db', bind: '127.0.0.1:0', routes: [], ...listener }],
 		pools,
@@ -45,51 +30,18 @@ const poolOf = (name: string, address: string, more: Partial<Pool> = {}): Pool =
 	...more,
 });
 
-t.test('passthrough: psql verifies the server that it asks for, behind one port', async (t) => {
-	for (const engine of enginesOf(process.platform)) {
-		const routes = ['a', 'b'].map((name) => ({ match: { sni: [`${name}.db.example`] }, to: [name] }));
-		const tls = { mode: 'passthrough', startTls: 'postgres' } as const;
-		const pools = [poolOf('a', a.address), poolOf('b', b.address)];
-		const { heard, port } = await start(t, engine, { tls, routes }, pools);
-		const ask = (parameters: Record<string, string>, sql = WHO) => psql(sql, { ...parameters, port: port() });
-
-		t.equal(await ask({ host: 'a.db.example', ...VERIFIED }), `${a.port}|t|TLSv1.3`);
-		t.equal(await ask({ host: 'b.db.example', ...VERIFIED }), `${b.port}|t|TLSv1.3`);
-		const older = { ...VERIFIED, ssl_max_protocol_version: 'TLSv1.2' };
-		t.equal(await ask({ host: 'b.db.example', ...older }), `${b.port}|t|TLSv1.2`);
-		const much = await ask({ host: 'a.db.example', ...VERIFIED }, "SELECT repeat('x', 5000000)");
-		t.equal(much.length, 5_000_000);
-		t.match(await ask({ host: 'c.db.example', ...VERIFIED }), FAILED);
-		t.match(await ask({ host: 'a.db.example', sslmode: 'disable' }), FAILED);
-		const doubtful = { ...VERIFIED, sslrootcert: stranger.certFile };
-		t.match(await ask({ host: 'a.db.example', ...doubtful }), /certificate verify failed/);
-
-		const records = await heard.until(() => (heard.records.length >= 7 ? heard.records : undefined));
-		// Records of two workers come in no order.
-		t.strictSame(records.map(({ sni, backend, outcome }) => `${sni} ${backend} ${shown(outcome)}`).sort(), [
-			`a.db.example ${a.address} served`,
-			`a.db.example ${a.address} served`,
-			`a.db.example ${a.address} served`,
-			`b.db.example ${b.address} served`,
-			`b.db.example ${b.address} served`,
-			'c.db.example null no-route',
-			'null null not-tls',
-		]);
-		t.ok(records.every(({ tls }) => tls === null));
-	}
-});
-
 t.test('termination: psql verifies us, before a server without TLS and one that we verify', async (t) => {
+	const own = ca.issue(['plain.db.example', 'b.db.example']);
 	const tls: Listener['tls'] = {
 		mode: 'terminate',
 		startTls: 'postgres',
-		certificates: [pair(ca.issue(['plain.db.example', 'b.db.example']))],
+		certificates: [{ cert: own.certFile, key: own.keyFile }],
 		alpn: ['postgresql'],
 	};
 	const secure = { startTls: 'postgres', ca: ca.certFile, serverName: 'b.db.example' } as const;
 	const pools = [poolOf('plain', plain.address), poolOf('b', b.address, { tls: secure })];
 	const routes = [{ match: { sni: ['b.db.example'] }, to: ['b'] }, { to: ['plain'] }];
-	const { heard, port } = await start(t, 'node', { tls, routes }, pools);
+	const { heard, port } = await start(t, { tls, routes }, pools);
 	const ask = (parameters: Record<string, string>, sql = WHO) => psql(sql, { ...parameters, port: port() });
 
 	t.equal(await ask({ host: 'plain.db.example', ...VERIFIED }), `${plain.port}|f|`);
@@ -119,7 +71,7 @@ t.test('probes of PostgreSQL with and without TLS leave no complaint in its log'
 	const quick = { interval: '100ms' } as const;
 	const tls = { startTls: 'postgres', ca: ca.certFile, serverName: 'db.example' } as const;
 	const wrong = { ...tls, serverName: 'other.example' } as const;
-	const { heard } = await start(t, 'node', { routes: [{ to: ['connect', 'secure'] }] }, [
+	const { heard } = await start(t, { routes: [{ to: ['connect', 'secure'] }] }, [
 		poolOf('connect', server.address, { health: { active: quick } }),
 		poolOf('secure', server.address, { tls, health: { active: { type: 'tls', ...quick } } }),
 	]);
@@ -139,7 +91,7 @@ t.test('probes of PostgreSQL with and without TLS leave no complaint in its log'
 			.sort(),
 		['connect connect answered, first probe', 'secure TLS handshake done, first probe'],
 	);
-	const mistaken = await start(t, 'node', { routes: [{ to: ['secure'] }] }, [
+	const mistaken = await start(t, { routes: [{ to: ['secure'] }] }, [
 		poolOf('secure', server.address, { tls: wrong, health: { active: { type: 'tls', ...quick } } }),
 	]);
 	const { fields } = await mistaken.heard.event('backend down');
