@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { SessionEvent } from '../../src/core/session-io.ts';
 import type { AccessRules } from '../../src/core/snapshot.ts';
+import { StatsReader } from '../../src/shared/stats.ts';
 import { clientHello } from '../support/client-hello.ts';
 import { SessionBench } from '../support/session-bench.ts';
 import {
@@ -187,4 +188,50 @@ t.test('limits, hashes and buckets go by the true client', async (t) => {
 		itself.send(CLOSED);
 	}
 	t.ok(chosen.size > 3, 'though all of them come from one peer');
+});
+
+t.test('handshakes with clients are counted, those that resume and those that fail', async (t) => {
+	const b = bench({ listeners: [{ tls: terminateTls() }] });
+	const ends: ((client: ReadClient) => unknown)[] = [
+		(client) => client.tell({ type: 'tls-ready', tls: tlsFacts() }),
+		(client) => client.tell({ type: 'tls-ready', tls: tlsFacts({ resumed: true }) }),
+		(client) => client.tell({ type: 'tls-failed', reason: 'no' }),
+		(client) => client.expire(),
+	];
+	for (const end of ends) {
+		const { client } = arriving(b);
+		client.send(clientHello({}));
+		end(client);
+	}
+	const stats = new StatsReader([b.stats]);
+	t.equal(stats.total('tlsHandshakes'), 2);
+	t.equal(stats.total('tlsResumptions'), 1);
+	t.equal(stats.total('tlsFailures'), 2);
+});
+
+t.test('a session counts for its country from when that is known to its end', async (t) => {
+	const b = bench({
+		overrides: { '198.51.100.0/24': 'DE', '192.0.3.0/24': 'FR' },
+		listeners: [{ proxyProtocol: TRUSTED, maxConnections: 1, overflow: 'wait' }],
+	});
+	const countries = () => Object.fromEntries(new StatsReader([b.stats]).countries());
+	const [served, waiting] = [arriving(b), arriving(b)];
+	t.same(countries(), {}, 'nobody has said yet who it is');
+	served.client.send(headerFor('198.51.100.7'));
+	t.same(countries(), { DE: 1 });
+	served.client.tell(SHUTDOWN);
+	served.client.tell(CLOSED);
+	t.same(countries(), {});
+	waiting.client.expire();
+	waiting.client.send(headerFor('198.51.100.7'));
+	t.same(countries(), { DE: 1 });
+	const direct = arriving(b, '192.0.3.9');
+	t.equal(direct.s.session.currentState, 'waiting');
+	waiting.client.tell(SHUTDOWN);
+	waiting.client.tell(CLOSED);
+	t.same(countries(), {});
+	t.same(direct.client.expire(), ['connect pool0-b0']);
+	t.same(countries(), { FR: 1 }, 'who waited for room, too');
+	direct.client.tell(SHUTDOWN);
+	t.same(countries(), {});
 });
