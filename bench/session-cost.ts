@@ -34,7 +34,7 @@ const BATCHES = 400;
 const WARM_BATCHES = 100;
 const ADDRESSES = 5_000;
 const SEED = 7;
-const SITE = { host: '', port: 7_000, backendPort: 7_001, folder: '', feature: null } as const;
+const SITE = { host: '', port: 7_000, backendPort: 7_001, folder: '', feature: null, tls: null } as const;
 /** A short session: one question, one answer, the client closes first. */
 const JOURNEY: readonly SessionEvent[] = [
 	{ type: 'accepted' },

@@ -1,14 +1,18 @@
 /**
- * A million sessions through each engine: descriptors and memory at every tenth. `npm run soak [SESSIONS]`.
- * A leak shows as a column that goes on growing.
+ * `npm run soak [SESSIONS]`: a million sessions through each engine; descriptors and memory at every tenth. A leak shows
+ * as a column that goes on growing.
+ * `npm run soak reload [SECONDS]`: reloads and changes at run time under long sessions and a stream of short ones;
+ * whatever a client notices is a fault.
  */
 import { readdirSync } from 'node:fs';
 import { App } from '../src/app.ts';
 import { parseConfigObject } from '../src/control/config/load.ts';
 import { Log } from '../src/control/log.ts';
 import { RawLoad } from '../test/support/raw-load.ts';
+import { reloadSoak } from '../test/support/reload-soak.ts';
 
-const SESSIONS = Number(process.argv[2] ?? 1_000_000);
+const [what, seconds] = process.argv.slice(2);
+const SESSIONS = Number(what === 'reload' ? 0 : (what ?? 1_000_000));
 const STEPS = 10;
 const AT_ONCE = 64;
 const MiB = 2 ** 20;
@@ -44,5 +48,17 @@ async function soak(engine: 'epoll' | 'node'): Promise<void> {
 	load.close();
 }
 
-await soak('epoll');
-await soak('node');
+const RELOAD_EVERY_MS = 200;
+const RELOAD_SECONDS = 600;
+
+async function soakReloads(engine: 'epoll' | 'node', forSeconds: number): Promise<void> {
+	const reloads = Math.ceil((forSeconds * 1_000) / RELOAD_EVERY_MS);
+	const result = await reloadSoak({ engine, long: 500, perSecond: 200, reloads, everyMs: RELOAD_EVERY_MS });
+	process.stdout.write(`engine ${engine}: ${JSON.stringify({ ...result, faults: result.faults.length }, null, 2)}\n`);
+	for (const fault of result.faults.slice(0, 20)) process.stdout.write(`  ${fault}\n`);
+}
+
+for (const engine of ['epoll', 'node'] as const) {
+	if (what === 'reload') await soakReloads(engine, Number(seconds ?? RELOAD_SECONDS));
+	else await soak(engine);
+}

@@ -9,6 +9,7 @@ import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './contro
 import { parseConfigText } from './control/config/load.ts';
 import type { Config } from './control/config/schema.ts';
 import { EngineNotes } from './control/engine-notes.ts';
+import { FileWatch } from './control/file-watch.ts';
 import { Fleet } from './control/fleet.ts';
 import { GeoDatabases } from './control/geo/databases.ts';
 import { HealthKeeper } from './control/health-keeper.ts';
@@ -43,12 +44,18 @@ export interface AppOptions {
 	/** Whether several sockets may listen on one address; tried out when absent. */
 	readonly reusePort?: boolean;
 	/** The configuration's file, and how it is read again; absent where a program gives the configuration. */
-	readonly file?: string;
+	readonly file?: ConfigFile;
 	readonly load?: () => Config;
 	/** Size of each worker's record ring; a power of two. */
 	readonly ringBytes?: number;
 	/** Aborted before it has started: it never does, and leaves nothing behind. */
 	readonly cancel?: AbortSignal;
+}
+
+/** Where a configuration was read. `stamp`: the state of the file before, see `stampOf`. */
+export interface ConfigFile {
+	readonly path: string;
+	readonly stamp: string;
 }
 
 /** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
@@ -81,6 +88,7 @@ export class App {
 	private readonly databases = new GeoDatabases();
 	private readonly engines: EngineNotes;
 	private readonly admin: Admin;
+	private readonly watch: FileWatch;
 	private readonly state: StateFile;
 	/** Made while it runs; what the file has is in `config`. */
 	private changes: RuntimeChanges;
@@ -158,6 +166,7 @@ export class App {
 			changed: (what) => this.admin.tallies.health(what),
 		});
 		this.admin = new Admin(this.steered());
+		this.watch = new FileWatch({ every: everyInterval, changed: () => this.fileChanged() });
 	}
 
 	/** Every address that is listened on, with its real port, in file order. */
@@ -212,6 +221,7 @@ export class App {
 		this.refuseWhenStopping();
 		this.phase = 'running';
 		this.admin.operations.resume();
+		this.followFile();
 		this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		warnOfCap(this.log, this.config, this.native);
 		this.tellListening(plan, []);
@@ -245,6 +255,7 @@ export class App {
 		this.phase = 'stopping';
 		const { preStopMs = this.config.preStop, drainMs = this.config.drain } = times;
 		this.admin.operations.becomeUnready();
+		this.watch.stop();
 		this.sources.stop();
 		this.log.info('stopping', { preStopMs, drainMs });
 		await this.patience.wait(preStopMs);
@@ -275,6 +286,7 @@ export class App {
 		const failures = await this.publish(config, plan, prepared);
 		this.config = next;
 		await this.admin.serveOrTell(terms);
+		this.followFile();
 		this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		this.log.setLevel(config.log.level);
 		this.log.info('reloaded', { snapshot: this.fleet.snapshotId, summary: describeDiff(diff), ...diffFields(diff) });
@@ -307,7 +319,7 @@ export class App {
 			stats: fleet.shared.stats,
 			version: packageVersion(),
 			engine: this.engine,
-			file: this.options.file ?? null,
+			file: this.options.file?.path ?? null,
 			get phase() {
 				return app.phase;
 			},
@@ -343,13 +355,25 @@ export class App {
 		};
 	}
 
+	/** `watch`: only what was read from a file can be read again. */
+	private followFile(): void {
+		const { file } = this.options;
+		const watched = this.config.watch && this.phase === 'running' && file !== undefined;
+		this.watch.follow(watched ? file.path : null, file?.stamp);
+	}
+
+	private fileChanged(): void {
+		// Why it was refused is in the log.
+		this.reload(() => this.loadAgain()).catch(() => {});
+	}
+
 	private loadAgain(): Config {
 		if (this.options.load !== undefined) return this.options.load();
 		throw new SluiceError('refused', 'the configuration was given by a program: that has to reload it');
 	}
 
 	private loadCandidate(text: string): Config {
-		return parseConfigText(text, { file: this.options.file ?? 'candidate' });
+		return parseConfigText(text, { file: this.options.file?.path ?? 'candidate' });
 	}
 
 	/** Answers the addresses that could not be opened; they are told of, and tried again. */

@@ -1,64 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import type { LoadJob, LoadOrder, LoadResult } from '../bench/support/load/load.ts';
+import type { LoadJob } from '../bench/support/load/load.ts';
 import { cpuSeconds, familyOf, residentBytes } from '../bench/support/processes.ts';
-import { echoes } from '../bench/support/running.ts';
 import { latencySummary } from '../bench/support/stats.ts';
-import { clean } from './support/clean-node.ts';
-import { refusingAddress } from './support/net-ports.ts';
+import { freePort, HOST, load, startBenchBackend, WINDOW_MS } from './support/bench-client.ts';
 
-const BACKEND = fileURLToPath(new URL('../bench/support/load/backend.ts', import.meta.url));
-const CLIENT = fileURLToPath(new URL('../bench/support/load/client.ts', import.meta.url));
-const HOST = '127.0.0.1';
-const WINDOW_MS = 300;
 const CHUNK_BYTES = 256 * 1024;
 
-/** The bench's backend; here it stands in the place of a proxy, too. */
-interface Running {
-	readonly child: ChildProcess;
-	readonly port: number;
-}
-
-async function startBackend(teardown: (end: () => void) => void): Promise<Running> {
-	const port = Number((await refusingAddress()).split(':')[1]);
-	const [command, args] = clean(process.execPath, BACKEND, String(port));
-	const child = spawn(command, args, { stdio: 'inherit' });
-	teardown(() => child.kill('SIGKILL'));
-	while (!(await echoes(HOST, port))) if (child.exitCode !== null) throw new Error('the backend ended');
-	return { child, port };
-}
-
-async function load({ child, port }: Running, job: LoadJob): Promise<LoadResult> {
-	const pid = child.pid ?? 0;
-	const order: LoadOrder = {
-		job,
-		host: HOST,
-		port,
-		warmMs: 50,
-		windowMs: WINDOW_MS,
-		proxyPids: [pid],
-		backendPid: pid,
-	};
-	const [command, args] = clean(process.execPath, CLIENT, JSON.stringify(order));
-	const client = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-	let said = '';
-	let complaints = '';
-	client.stderr.on('data', (chunk) => {
-		complaints += chunk;
-	});
-	client.stdout.on('data', (chunk) => {
-		said += chunk;
-	});
-	await once(client, 'close');
-	if (said === '') throw new Error(complaints);
-	return JSON.parse(said) as LoadResult;
-}
-
 t.test('each load does its work on sockets, without an error', async (t) => {
-	const backend = await startBackend((end) => t.teardown(end));
+	const backend = await startBenchBackend(t);
 	const loads: readonly (readonly [job: LoadJob, least: number])[] = [
 		[{ kind: 'bulk', direction: 'download', streams: 4 }, 4 * CHUNK_BYTES],
 		[{ kind: 'bulk', direction: 'upload', streams: 4 }, 4 * CHUNK_BYTES],
@@ -76,7 +28,7 @@ t.test('each load does its work on sockets, without an error', async (t) => {
 });
 
 t.test('a paced load keeps its rate, and tells how long answers take', async (t) => {
-	const backend = await startBackend((end) => t.teardown(end));
+	const backend = await startBenchBackend(t);
 	const perSecond = 2_000;
 	const { work, seconds, latency, errors } = await load(backend, {
 		kind: 'paced',
@@ -91,15 +43,15 @@ t.test('a paced load keeps its rate, and tells how long answers take', async (t)
 });
 
 t.test('a load against nobody counts errors', async (t) => {
-	const backend = await startBackend((end) => t.teardown(end));
-	const port = Number((await refusingAddress()).split(':')[1]);
+	const backend = await startBenchBackend(t);
+	const port = await freePort();
 	const { work, errors } = await load({ ...backend, port }, { kind: 'connect', concurrent: 2 });
 	t.equal(work, 0);
 	t.ok(errors > 0);
 });
 
 t.test('sessions that are cut off are errors, not work', async (t) => {
-	const { child } = await startBackend((end) => t.teardown(end));
+	const { child } = await startBenchBackend(t);
 	const rude = createServer((socket) => socket.resetAndDestroy()).listen(0, HOST);
 	t.teardown(() => rude.close());
 	await once(rude, 'listening');

@@ -3,8 +3,18 @@ import t from 'tap';
 import { question as bulk } from '../bench/bulk.ts';
 import { question as idle } from '../bench/idle.ts';
 import type { LoadResult } from '../bench/support/load/load.ts';
-import { committedResults, readmeTable, TABLE_BEGIN, TABLE_END, withTable } from '../bench/support/readme-table.ts';
+import {
+	committedResults,
+	committedTlsResults,
+	readmeTable,
+	readmeTables,
+	TABLE_BEGIN,
+	TABLE_END,
+	tlsTable,
+	withTable,
+} from '../bench/support/readme-table.ts';
 import { type Measurement, type Results, summarize, type Taken } from '../bench/support/results.ts';
+import { question as tls } from '../bench/tls.ts';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const RESULTS = new URL('../bench/results/', import.meta.url);
@@ -56,8 +66,9 @@ const bulkResult = summarize(
 	{},
 );
 
-t.test("the README's table is the one of the committed results", async (t) => {
-	t.equal(withTable(README, readmeTable(committedResults(RESULTS))), README, 'npm run bench:readme makes it');
+t.test("the README's tables are those of the committed results", async (t) => {
+	const tables = readmeTables(committedResults(RESULTS), committedTlsResults(RESULTS));
+	t.equal(withTable(README, tables), README, 'npm run bench:readme makes them');
 });
 
 t.test('medians, their spread, and the ratio to the better peer', async (t) => {
@@ -80,6 +91,19 @@ t.test('a table tells each contender, the ratio, and whether the goal is met', a
 		{},
 	);
 	t.match(readmeTable(resultsOf(slower)), '0.50 x, at least 1.25 x: not met');
+});
+
+t.test('TLS has a table of its own, after the first, once it was measured', async (t) => {
+	const [handshakes] = tls.workloads;
+	if (handshakes === undefined) throw new Error('the bench asks nothing of TLS');
+	const samples = [taken('haproxy-1', [{ work: 2_000 }]), taken('sluice-auto-1', [{ work: 1_500 }])];
+	const results = resultsOf(summarize(handshakes, null, samples, {}));
+	t.match(
+		tlsTable(results),
+		'| TLS handshake, ping, close: full, ECDSA P-256 (1000 per CPU s) | 2.00 | 1.50 | 0.75 x |',
+	);
+	t.equal(readmeTables(null, null), readmeTable(null));
+	t.equal(readmeTables(null, results), `${readmeTable(null)}\n\n${tlsTable(results)}`);
 });
 
 t.test('memory has a goal of its own, whatever the peers take', async (t) => {

@@ -19,22 +19,42 @@ export interface Options {
 	readonly root: string;
 }
 
-export const USAGE = `usage: npm run bench -- [options]
-  --quick               the workloads that have goals, one worker each, under 10 minutes
-  --only NAME           workloads whose name has this in it; may be repeated
+const COMMON_USAGE = `  --only NAME           workloads whose name has this in it; may be repeated
   --contender NAME      contenders whose name has this in it; may be repeated
   --rounds N            measurements of each (5)
-  --window-ms N         length of one (3000, quick 1500)
-  --warm-ms N           time before it (1000, quick 400)
+  --window-ms N         length of one
+  --warm-ms N           time before it
   --sluice FOLDER       measure another checkout of Sluice
   --fresh               forget what an earlier run that was ended has measured`;
 
+export const USAGE = `usage: npm run bench -- [options]
+  --quick               the workloads that have goals, one worker each, under 10 minutes
+${COMMON_USAGE}
+windows of 3000 ms after 1000 ms, quick ones of 1500 after 400`;
+
+export const TLS_USAGE = `usage: npm run bench:tls -- [options]
+${COMMON_USAGE}
+windows of 1000 ms after 300 ms, all in under 4 minutes`;
+
 const QUICK = { rounds: 5, warmMs: 400, windowMs: 1_500, budgetMs: 9.5 * 60_000 };
+/** Each measurement takes half a second besides. */
+const TLS = { rounds: 5, warmMs: 300, windowMs: 1_000, budgetMs: 3.8 * 60_000 };
 const FULL = { rounds: 5, warmMs: 1_000, windowMs: 3_000, budgetMs: Number.POSITIVE_INFINITY };
+
+type Settings = Pick<Options, 'rounds' | 'warmMs' | 'windowMs' | 'budgetMs'>;
 
 /** @throws TypeError on an unknown option. */
 export function readOptions(args: readonly string[], root: string): Options {
-	const { values } = parseArgs({
+	const values = parse(args);
+	return optionsOf(values, values.quick ? QUICK : FULL, root);
+}
+
+/** Always quick. @throws TypeError on an unknown option. */
+export const readTlsOptions = (args: readonly string[], root: string): Options =>
+	optionsOf({ ...parse(args), quick: true }, TLS, root);
+
+function parse(args: readonly string[]) {
+	return parseArgs({
 		args: [...args],
 		options: {
 			quick: { type: 'boolean', default: false },
@@ -46,8 +66,10 @@ export function readOptions(args: readonly string[], root: string): Options {
 			'warm-ms': { type: 'string' },
 			sluice: { type: 'string' },
 		},
-	});
-	const defaults = values.quick ? QUICK : FULL;
+	}).values;
+}
+
+function optionsOf(values: ReturnType<typeof parse>, defaults: Settings, root: string): Options {
 	const altered = values.rounds ?? values['window-ms'] ?? values['warm-ms'] ?? values.sluice;
 	const trial = altered !== undefined || values.only.length + values.contender.length > 0;
 	return {

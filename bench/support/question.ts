@@ -1,5 +1,6 @@
 import type { Feature } from './contenders/contender.ts';
 import type { LoadJob } from './load/load.ts';
+import type { TlsTerms } from './tls-files.ts';
 
 /** What a workload counts, and how it is shown. */
 export interface Unit {
@@ -17,6 +18,8 @@ export interface Workload {
 	readonly title: string;
 	readonly unit: Unit;
 	readonly job: LoadJob;
+	/** The clients speak TLS to the proxy, which terminates it; absent: plain TCP. */
+	readonly tls?: TlsTerms;
 	/** On top of the baseline; null: none. */
 	readonly feature: Feature | null;
 	/** What counts: work per proxy CPU second (more is better), p99, or memory (less is better). */

@@ -120,7 +120,7 @@ export class Runner {
 		const job = this.#jobFor(workload, all);
 		if (job === null) return this.#say(`${label}: no rate, ${this.#pace.from} was not measured`);
 		try {
-			const sample = await this.#sample(job, contender);
+			const sample = await this.#sample({ ...workload, job }, contender);
 			this.#samples.add(workload.name, contender.name, sample);
 			this.#say(`${label}: ${inWords(workload, sample)}`);
 		} catch (error) {
@@ -128,14 +128,14 @@ export class Runner {
 		}
 	}
 
-	async #sample(job: LoadJob, contender: Contender): Promise<LoadResult> {
+	async #sample(workload: Workload, contender: Contender): Promise<LoadResult> {
 		const { warmMs, windowMs } = this.#options;
-		if (job.kind !== 'idle') return this.#stage.measure(contender, job, warmMs, windowMs);
+		if (workload.job.kind !== 'idle') return this.#stage.measure(contender, workload, warmMs, windowMs);
 		// Memory that an earlier load has left behind would hide what these sessions take.
 		await this.#stage.drop(contender);
 		const why = await this.#raise(contender, null);
 		if (why !== null) throw new Error(why);
-		return this.#stage.measure(contender, job, warmMs, Math.min(windowMs, 1_000));
+		return this.#stage.measure(contender, workload, warmMs, Math.min(windowMs, 1_000));
 	}
 
 	#jobFor({ job }: Workload, contenders: readonly Contender[]): LoadJob | null {

@@ -4,6 +4,7 @@ import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import type { Recipe, Site } from './contenders/contender.ts';
 import { openFiles } from './limits.ts';
 import { MODE } from './load/wire.ts';
@@ -79,7 +80,7 @@ export async function startProxy(recipe: Recipe, site: Site, cores: string): Pro
 	for (const [name, text] of Object.entries(recipe.files)) writeFileSync(join(site.folder, name), text);
 	const running = new Running(recipe.command, cores, site.folder);
 	const deadlineMs = performance.now() + START_DEADLINE_MS;
-	while (!(await echoes(site.host, site.port))) {
+	while (!(await echoes(site.host, site.port, site.tls !== null))) {
 		if (running.alive && performance.now() < deadlineMs) await sleep(TRY_EVERY_MS);
 		else {
 			await running.end();
@@ -89,10 +90,11 @@ export async function startProxy(recipe: Recipe, site: Site, cores: string): Pro
 	return running;
 }
 
-/** True when a byte sent there comes back. */
-export function echoes(host: string, port: number): Promise<boolean> {
+/** True when a byte sent there comes back, through TLS or without. */
+export function echoes(host: string, port: number, throughTls = false): Promise<boolean> {
 	return new Promise((resolve) => {
-		const socket = connect({ host, port, timeout: 1_000 });
+		const options = { host, port, timeout: 1_000 };
+		const socket = throughTls ? connectTls({ ...options, rejectUnauthorized: false }) : connect(options);
 		const settle = (answered: boolean): void => {
 			socket.destroy();
 			resolve(answered);

@@ -6,9 +6,11 @@ import { fileURLToPath } from 'node:url';
 import type { Contender, Feature, Recipe, Site } from './contenders/contender.ts';
 import { type Placement, placementFor } from './cores.ts';
 import { openFiles } from './limits.ts';
-import type { LoadJob, LoadOrder, LoadResult } from './load/load.ts';
+import type { LoadOrder, LoadResult } from './load/load.ts';
 import { BENCH_HOST } from './namespace.ts';
+import type { Workload } from './question.ts';
 import { echoes, Running, startProxy } from './running.ts';
+import type { TlsFiles, TlsTerms } from './tls-files.ts';
 
 const BACKEND = fileURLToPath(new URL('./load/backend.ts', import.meta.url));
 const CLIENT = fileURLToPath(new URL('./load/client.ts', import.meta.url));
@@ -18,17 +20,24 @@ const FILES_SHELL = 'ulimit -n "$1"; shift; exec setpriv --pdeathsig KILL taskse
 /** Beyond the windows themselves, for a client to connect and to tell. */
 const CLIENT_PATIENCE_MS = 120_000;
 
+/** What of a workload is for the client. */
+interface Tasked extends Pick<Workload, 'job'> {
+	readonly tls?: TlsTerms | null;
+}
+
 /** All processes of a run: backends, and the proxies of the feature at hand, each on its processors. */
 export class Stage {
 	readonly #folder: string;
 	readonly #cores: readonly number[];
+	readonly #tls: TlsFiles | null;
 	readonly #backends = new Map<string, { port: number; running: Running }>();
 	readonly #proxies = new Map<string, { site: Site; recipe: Recipe; running: Running }>();
 	#lastPort = FIRST_PORT;
 
-	constructor(folder: string, cores: readonly number[]) {
+	constructor(folder: string, cores: readonly number[], tls: TlsFiles | null = null) {
 		this.#folder = folder;
 		this.#cores = cores;
+		this.#tls = tls;
 	}
 
 	placement(contender: Contender): Placement {
@@ -41,7 +50,7 @@ export class Stage {
 		const backendPort = (await this.#backendFor(this.placement(contender))).port;
 		const folder = join(this.#folder, `${contender.name}-${port}`);
 		mkdirSync(folder);
-		return { host: BENCH_HOST, port, backendPort, folder, feature };
+		return { host: BENCH_HOST, port, backendPort, folder, feature, tls: this.#tls };
 	}
 
 	/** Starts it, for as many measurements as there are until `clear`. */
@@ -51,7 +60,12 @@ export class Stage {
 	}
 
 	/** One measurement against the raised proxy; one that has died is started again first. */
-	async measure(contender: Contender, job: LoadJob, warmMs: number, windowMs: number): Promise<LoadResult> {
+	async measure(
+		contender: Contender,
+		{ job, tls = null }: Tasked,
+		warmMs: number,
+		windowMs: number,
+	): Promise<LoadResult> {
 		const raised = this.#proxies.get(contender.name);
 		if (raised === undefined) throw new Error(`${contender.name} is not running`);
 		if (!raised.running.alive) await this.raise(contender, raised.site, raised.recipe);
@@ -60,6 +74,7 @@ export class Stage {
 		const backend = await this.#backendFor(placement);
 		const order: LoadOrder = {
 			job,
+			tls,
 			host: site.host,
 			port: site.port,
 			warmMs,

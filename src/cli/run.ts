@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { App } from '../app.ts';
 import { loadConfigFile } from '../control/config/load.ts';
 import { Log } from '../control/log.ts';
+import { stampOf } from '../control/regular-file.ts';
 import { superviseProcess } from './process.ts';
 import { type CommandContext, lastingOutput } from './terminal.ts';
 
@@ -18,11 +19,13 @@ export function addRun(program: Command, _context: CommandContext): void {
 		.requiredOption('-c, --config <file>', 'the configuration file, YAML or JSON')
 		.addHelpText('after', AFTER)
 		.action(async ({ config: file }: { config: string }) => {
+			const stamp = await stampOf(file);
 			const config = loadConfigFile(file);
 			const log = new Log({ output: lastingOutput(), onLog: null, onRecord: null }, config.log.level);
 			await superviseProcess({
 				log,
-				start: (onFatal, cancel) => App.start(config, { log, onFatal, cancel, file, load: () => loadConfigFile(file) }),
+				start: (onFatal, cancel) =>
+					App.start(config, { log, onFatal, cancel, file: { path: file, stamp }, load: () => loadConfigFile(file) }),
 				load: () => loadConfigFile(file),
 			});
 		});

@@ -77,6 +77,11 @@ export class Session implements Traveller {
 		return factsOf(this.number, this.state, this.journal, this.meter, nowNs);
 	}
 
+	/** A bucket holds it back now. */
+	get heldBack(): boolean {
+		return this.meter.throttledSinceNs > 0;
+	}
+
 	/** Tells the totals of the bytes that have passed; called now and then while it lasts. */
 	settle(): void {
 		if (this.state !== 'closing' && this.state !== 'over') settle(this.host, this.journal, this.meter);

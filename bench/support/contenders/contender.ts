@@ -1,3 +1,5 @@
+import type { TlsFiles } from '../tls-files.ts';
+
 /** What a proxy may have to do besides: each alone, on top of the same baseline. */
 export const FEATURES = ['shaping', 'access-rules', 'backends', 'access-log'] as const;
 export type Feature = (typeof FEATURES)[number];
@@ -19,6 +21,8 @@ export interface Site {
 	/** A folder for configuration, logs and the like. */
 	readonly folder: string;
 	readonly feature: Feature | null;
+	/** It terminates TLS 1.3 with these certificates; null: plain TCP. */
+	readonly tls: TlsFiles | null;
 }
 
 /** How a contender is started: its files by name, and the command in that folder. */

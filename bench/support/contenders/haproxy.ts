@@ -1,4 +1,5 @@
 import { MOST_PIPES, mostSessions } from '../limits.ts';
+import { CERTIFICATE_KINDS, type TlsFiles } from '../tls-files.ts';
 import {
 	backendAddresses,
 	type Contender,
@@ -11,6 +12,8 @@ import { outputOf, versionIn } from './programs.ts';
 
 /** With the kernel's default of 64 KiB it moves half as much. */
 const PIPE_BYTES = 2 ** 20;
+/** With a file for each kind of key, certificate and key in one, this name is all of them. */
+const BUNDLE = 'bench.pem';
 
 /** HAProxy in TCP mode, splicing: by itself (`splice-auto`) it copies these streams. */
 export function haproxy(threads: number): Contender {
@@ -44,7 +47,7 @@ defaults
   option dontlognull
 ${logs ? '  log global\n  option tcplog' : ''}
 frontend bench
-  bind 0.0.0.0:${site.port}
+  bind 0.0.0.0:${site.port}${site.tls === null ? '' : ` ssl crt ${BUNDLE} ssl-min-ver TLSv1.3`}
   maxconn ${mostSessions()}
 ${site.feature === 'access-rules' ? '  tcp-request connection reject if { src -f rules.lst }' : ''}
   default_backend bench
@@ -55,7 +58,18 @@ ${backendAddresses(site)
 	.join('\n')}
 `;
 	return {
-		files: { 'haproxy.cfg': config, 'rules.lst': `${strangeNetworks(FEATURE_RULES).join('\n')}\n` },
+		files: {
+			'haproxy.cfg': config,
+			'rules.lst': `${strangeNetworks(FEATURE_RULES).join('\n')}\n`,
+			...bundle(site.tls),
+		},
 		command: ['haproxy', '-db', '-f', 'haproxy.cfg'],
 	};
+}
+
+function bundle(tls: TlsFiles | null): Record<string, string> {
+	if (tls === null) return {};
+	return Object.fromEntries(
+		CERTIFICATE_KINDS.map((kind) => [`${BUNDLE}.${kind}`, `${tls[kind].cert}${tls[kind].key}`] as const),
+	);
 }

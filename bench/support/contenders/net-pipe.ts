@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
+import { CERTIFICATE_KINDS, certificateFile, keyFile, pemFiles } from '../tls-files.ts';
 import { backendAddresses, type Contender, type Recipe, type Site } from './contender.ts';
 
 const SERVER = fileURLToPath(new URL('./net-pipe-server.ts', import.meta.url));
 
-/** What a few lines of Node do by themselves: `net` and `pipe`. */
+/** What a few lines of Node do by themselves: `net`, or `tls`, and `pipe`. */
 export function netPipe(): Contender {
 	return {
 		name: 'net-pipe',
@@ -13,7 +14,10 @@ export function netPipe(): Contender {
 		version: () => process.version.slice(1),
 		recipe: (site: Site): Recipe | string => {
 			if (site.feature !== null) return 'a plain pipe has no features';
-			return { files: {}, command: [process.execPath, SERVER, String(site.port), backendAddresses(site)[0] ?? ''] };
+			const ends = [String(site.port), backendAddresses(site)[0] ?? ''];
+			const certificates =
+				site.tls === null ? [] : CERTIFICATE_KINDS.flatMap((kind) => [certificateFile(kind), keyFile(kind)]);
+			return { files: pemFiles(site.tls), command: [process.execPath, SERVER, ...ends, ...certificates] };
 		},
 	};
 }

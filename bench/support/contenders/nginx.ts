@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { openFiles } from '../limits.ts';
+import { CERTIFICATE_KINDS, certificateFile, keyFile, pemFiles } from '../tls-files.ts';
 import {
 	backendAddresses,
 	type Contender,
@@ -43,6 +44,14 @@ function featureLines({ feature }: Site): string {
 	}
 }
 
+function tlsLines({ tls }: Site): string {
+	if (tls === null) return '';
+	const certificates = CERTIFICATE_KINDS.map(
+		(kind) => `ssl_certificate ${certificateFile(kind)}; ssl_certificate_key ${keyFile(kind)};`,
+	);
+	return `ssl_protocols TLSv1.3; ssl_session_tickets on; ${certificates.join(' ')}`;
+}
+
 function recipe(site: Site, processes: number): Recipe {
 	const config = `
 load_module ${MODULE};
@@ -61,13 +70,17 @@ stream {
 			.join('\n    ')}
   }
   server {
-    listen 0.0.0.0:${site.port} reuseport backlog=65535;
+    listen 0.0.0.0:${site.port}${site.tls === null ? '' : ' ssl'} reuseport backlog=65535;
     ${featureLines(site)}
+    ${tlsLines(site)}
     proxy_pass bench;
     proxy_connect_timeout 5s;
     proxy_timeout 10m;
   }
 }
 `;
-	return { files: { 'nginx.conf': config }, command: ['nginx', '-p', '.', '-c', 'nginx.conf', '-e', 'error.log'] };
+	return {
+		files: { 'nginx.conf': config, ...pemFiles(site.tls) },
+		command: ['nginx', '-p', '.', '-c', 'nginx.conf', '-e', 'error.log'],
+	};
 }

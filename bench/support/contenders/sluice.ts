@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CERTIFICATE_KINDS, certificateFile, keyFile, pemFiles } from '../tls-files.ts';
 import {
 	BASELINE_BACKEND_CAP,
 	BASELINE_NETWORKS,
@@ -14,7 +15,8 @@ import {
 } from './contender.ts';
 import { outputOf } from './programs.ts';
 
-export type SluiceEngine = 'node' | 'epoll';
+/** `auto`: as a user would leave it. */
+export type SluiceEngine = 'node' | 'epoll' | 'auto';
 
 /**
  * Sluice with the policy that its goals are stated with: geo routing by the database, an access list of 100
@@ -26,6 +28,7 @@ export function sluice(engine: SluiceEngine, workers: number, root: string): Con
 	const problem = (site: Site): string | null => {
 		const file = join(site.folder, 'try.yaml');
 		writeFileSync(file, JSON.stringify(sluiceConfig(site, engine, workers)));
+		for (const [name, text] of Object.entries(pemFiles(site.tls))) writeFileSync(join(site.folder, name), text);
 		const checked = outputOf(process.execPath, entry, 'check', '-c', file);
 		if (checked === null || checked.ok) return null;
 		// Anything else than a fault of the configuration would tell where this checkout lies.
@@ -43,7 +46,10 @@ export function sluice(engine: SluiceEngine, workers: number, root: string): Con
 			const why = site.feature === null ? null : problem(site);
 			if (why !== null) return why;
 			return {
-				files: { 'sluice.yaml': JSON.stringify(sluiceConfig(site, engine, workers), null, 1) },
+				files: {
+					'sluice.yaml': JSON.stringify(sluiceConfig(site, engine, workers), null, 1),
+					...pemFiles(site.tls),
+				},
 				command: [process.execPath, entry, 'run', '-c', 'sluice.yaml'],
 			};
 		},
@@ -55,6 +61,12 @@ function shapingOf(feature: Feature | null): object {
 	const rate = `${FEATURE_BYTES_PER_SECOND / 1e6}MB/s`;
 	const buckets = { listener: rate, connection: rate };
 	return { shaping: { upload: buckets, download: buckets } };
+}
+
+function tlsOf({ tls }: Site): object {
+	if (tls === null) return {};
+	const certificates = CERTIFICATE_KINDS.map((kind) => ({ cert: certificateFile(kind), key: keyFile(kind) }));
+	return { tls: { mode: 'terminate', certificates, minVersion: 'TLSv1.3' } };
 }
 
 /** The configuration that the goals are stated with, and a feature on top. */
@@ -73,6 +85,7 @@ export function sluiceConfig(site: Site, engine: SluiceEngine, workers: number):
 				bind: `0.0.0.0:${site.port}`,
 				access: { deny: { networks: denied } },
 				...shapingOf(feature),
+				...tlsOf(site),
 				routes: [
 					{ match: { regions: ['us'] }, to: ['us'] },
 					{ match: { regions: ['eu'] }, to: ['eu', 'us'] },

@@ -1,9 +1,9 @@
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL, SOL_SOCKET } from '../../../src/engine/epoll/layouts.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, SOL_SOCKET } from '../../../src/engine/epoll/layouts.ts';
 import type { NativeBuffer } from '../../../src/engine/epoll/libc.ts';
 import type { FdOwner } from '../../../src/engine/epoll/poller.ts';
 import type { Load } from './load.ts';
 import { type Sockets, wouldWait } from './sockets.ts';
-import { BULK_BYTES, BULK_WAKE_BYTES, MODE, MSG_TRUNC, SO_RCVLOWAT } from './wire.ts';
+import { BULK_BYTES, BULK_WAKE_BYTES, MODE, SO_RCVLOWAT } from './wire.ts';
 
 const READ_BYTES = 4 * BULK_BYTES;
 
@@ -35,17 +35,16 @@ export class BulkLoad implements Load, FdOwner {
 	onEvents(fd: number, events: number): void {
 		if ((events & (EPOLLERR | EPOLLHUP)) !== 0) return this.#fail(fd);
 		if (!this.#begun.has(fd)) return this.#begin(fd);
-		const { libc } = this.#sockets;
 		const moved = this.#sends
-			? libc.send(fd, this.#buffer, 0, BULK_BYTES, MSG_NOSIGNAL)
-			: libc.recv(fd, this.#buffer, 0, READ_BYTES, MSG_TRUNC);
+			? this.#sockets.send(fd, this.#buffer, BULK_BYTES)
+			: this.#sockets.drop(fd, this.#buffer, READ_BYTES);
 		if (moved > 0) this.work += moved;
 		else if (!wouldWait(moved)) this.#fail(fd);
 	}
 
 	#begin(fd: number): void {
 		const { libc, poller } = this.#sockets;
-		if (libc.send(fd, this.#buffer, 0, 1, MSG_NOSIGNAL) !== 1) return this.#fail(fd);
+		if (this.#sockets.send(fd, this.#buffer, 1) !== 1) return this.#fail(fd);
 		this.#begun.add(fd);
 		if (this.#sends) return;
 		libc.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, BULK_WAKE_BYTES);

@@ -10,6 +10,7 @@ import type { Load, LoadOrder, LoadResult } from './load.ts';
 import { PacedLoad } from './paced.ts';
 import { PingLoad } from './ping.ts';
 import { Sockets } from './sockets.ts';
+import { TlsSockets } from './tls-sockets.ts';
 
 const LONGEST_WAIT_MS = 20;
 const IDLE_DEADLINE_MS = 60_000;
@@ -53,7 +54,7 @@ function measureWork(sockets: Sockets, order: LoadOrder): LoadResult {
 	load.start();
 	turnUntil(sockets, performance.now() + order.warmMs);
 	load.beginWindow?.();
-	const [work, errors, startMs, cpu] = [load.work, load.errors, performance.now(), readCpu(order)];
+	const [work, startMs, cpu] = [load.work, performance.now(), readCpu(order)];
 	turnUntil(sockets, startMs + order.windowMs);
 	const [after, seconds] = [readCpu(order), (performance.now() - startMs) / 1_000];
 	return {
@@ -63,7 +64,7 @@ function measureWork(sockets: Sockets, order: LoadOrder): LoadResult {
 		proxyCpuSeconds: after.proxy - cpu.proxy,
 		clientCpuSeconds: after.client - cpu.client,
 		backendCpuSeconds: after.backend - cpu.backend,
-		errors: load.errors - errors,
+		errors: load.errors,
 		latency: load.latency?.() ?? null,
 	};
 }
@@ -94,8 +95,8 @@ function measureIdle(sockets: Sockets, order: LoadOrder, sessions: number): Load
 }
 
 function run(order: LoadOrder): LoadResult {
-	const sockets = new Sockets(order.host, order.port);
-	const { job } = order;
+	const { job, tls, host, port } = order;
+	const sockets = tls === null ? new Sockets(host, port) : new TlsSockets(host, port, tls);
 	return job.kind === 'idle' ? measureIdle(sockets, order, job.sessions) : measureWork(sockets, order);
 }
 

@@ -1,4 +1,4 @@
-import { EPOLLET, EPOLLIN, EPOLLOUT, MSG_NOSIGNAL } from '../../../src/engine/epoll/layouts.ts';
+import { EPOLLET, EPOLLIN, EPOLLOUT } from '../../../src/engine/epoll/layouts.ts';
 import type { NativeBuffer } from '../../../src/engine/epoll/libc.ts';
 import type { FdOwner } from '../../../src/engine/epoll/poller.ts';
 import type { Load } from './load.ts';
@@ -31,12 +31,15 @@ export class ConnectLoad implements Load, FdOwner {
 	}
 
 	onEvents(fd: number, events: number): void {
-		if (this.#sent[fd] !== 1) return this.#send(fd);
+		if (this.#sent[fd] !== 1) {
+			if (!this.#send(fd)) this.#fail(fd);
+			return;
+		}
 		if ((events & EPOLLIN) === 0) return;
-		const got = this.#sockets.libc.recv(fd, this.#answer, 0, MESSAGE_BYTES, 0);
+		const got = this.#sockets.recv(fd, this.#answer, MESSAGE_BYTES);
 		if (wouldWait(got)) return;
-		if (got === MESSAGE_BYTES) this.work += 1;
-		else this.errors += 1;
+		if (got !== MESSAGE_BYTES || !this.#sockets.isAsAgreed(fd)) return this.#fail(fd);
+		this.work += 1;
 		this.#comeAgain(fd);
 	}
 
@@ -47,10 +50,17 @@ export class ConnectLoad implements Load, FdOwner {
 		this.#send(fd);
 	}
 
-	/** Right after connect(2): on loopback the connection is there by then. A failure is heard as an event, too. */
-	#send(fd: number): void {
-		const sent = this.#sockets.libc.send(fd, this.#message, 0, MESSAGE_BYTES, MSG_NOSIGNAL);
-		if (!wouldWait(sent)) this.#sent[fd] = 1;
+	/** Right after connect(2): on loopback the connection is there by then. False on a failure, which is heard as an event, too. */
+	#send(fd: number): boolean {
+		const sent = this.#sockets.send(fd, this.#message, MESSAGE_BYTES);
+		if (wouldWait(sent)) return true;
+		this.#sent[fd] = 1;
+		return sent === MESSAGE_BYTES;
+	}
+
+	#fail(fd: number): void {
+		this.errors += 1;
+		this.#comeAgain(fd);
 	}
 
 	#comeAgain(fd: number): void {

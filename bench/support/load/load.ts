@@ -1,4 +1,5 @@
 import type { LatencySummary } from '../stats.ts';
+import type { TlsTerms } from '../tls-files.ts';
 
 /** What a client process is asked to do; the same for every contender. */
 export type LoadJob =
@@ -11,6 +12,8 @@ export type LoadJob =
 /** A job with where it goes, how long, and whose CPU time and memory are read meanwhile. */
 export interface LoadOrder {
 	readonly job: LoadJob;
+	/** Null: plain TCP. */
+	readonly tls: TlsTerms | null;
 	readonly host: string;
 	readonly port: number;
 	readonly warmMs: number;
@@ -27,7 +30,7 @@ export interface LoadResult {
 	readonly proxyCpuSeconds: number;
 	readonly clientCpuSeconds: number;
 	readonly backendCpuSeconds: number;
-	/** Sessions that failed. */
+	/** Sessions that failed, in the warm-up, too: a long one would be missing in the window. */
 	readonly errors: number;
 	/** Only of a paced load. */
 	readonly latency: LatencySummary | null;

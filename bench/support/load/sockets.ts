@@ -2,6 +2,7 @@ import { ERRNO, errnoName } from '../../../src/engine/epoll/errno.ts';
 import {
 	AF_INET,
 	IPPROTO_TCP,
+	MSG_NOSIGNAL,
 	SOCK_CLOEXEC,
 	SOCK_NONBLOCK,
 	SOCK_STREAM,
@@ -10,6 +11,7 @@ import {
 import { Libc, type NativeBuffer } from '../../../src/engine/epoll/libc.ts';
 import { Poller } from '../../../src/engine/epoll/poller.ts';
 import { SocketAddress } from '../../../src/engine/epoll/sockaddr.ts';
+import { MSG_TRUNC } from './wire.ts';
 
 /** What every load works with: one loop, one address to connect to, sockets that never block. */
 export class Sockets {
@@ -35,6 +37,24 @@ export class Sockets {
 		const fd = this.connect();
 		this.libc.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 		return fd;
+	}
+
+	send(fd: number, buffer: NativeBuffer, length: number): number {
+		return this.libc.send(fd, buffer, 0, length, MSG_NOSIGNAL);
+	}
+
+	recv(fd: number, buffer: NativeBuffer, length: number): number {
+		return this.libc.recv(fd, buffer, 0, length, 0);
+	}
+
+	/** As `recv`, for bytes that nobody looks at. */
+	drop(fd: number, buffer: NativeBuffer, length: number): number {
+		return this.libc.recv(fd, buffer, 0, length, MSG_TRUNC);
+	}
+
+	/** Whether the session that answered is of the kind that was asked for. */
+	isAsAgreed(_fd: number): boolean {
+		return true;
 	}
 
 	close(fd: number): void {

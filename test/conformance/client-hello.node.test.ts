@@ -1,0 +1,3 @@
+import { conform } from './client-hello.rules.ts';
+
+conform('node');

@@ -1,0 +1,3 @@
+import { conform } from './proxy-clients.rules.ts';
+
+conform('node');

@@ -1,0 +1,3 @@
+import { conform } from './proxy-out.rules.ts';
+
+conform('epoll');

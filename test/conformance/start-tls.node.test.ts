@@ -1,0 +1,3 @@
+import { conform } from './start-tls.rules.ts';
+
+conform('node');
