@@ -64,6 +64,8 @@ export class DataPlane {
 	private lastNumber = 0;
 	/** Sessions whose bytes are still to be told of in this round. */
 	private settling: Iterator<Session> | null = null;
+	/** Those of them, so far, that a bucket holds back. */
+	private throttled = 0;
 	private lateness = 0;
 	private readonly shell: PlaneShell;
 	private readonly engine: Engine<Session>;
@@ -152,9 +154,12 @@ export class DataPlane {
 			const next = this.settling.next();
 			if (next.done === true) {
 				this.settling = null;
+				this.stats.set('throttledSessions', this.throttled);
+				this.throttled = 0;
 				return;
 			}
 			next.value.settle();
+			if (next.value.heldBack) this.throttled += 1;
 		}
 	}
 

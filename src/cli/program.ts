@@ -2,6 +2,7 @@ import { type Argument, Command } from 'commander';
 import { packageVersion } from '../control/version.ts';
 import { addLookCommands } from './admin/look.ts';
 import { addSteerCommands } from './admin/steer.ts';
+import { addTop } from './admin/top/command.ts';
 import { addCert } from './cert.ts';
 import { addCheck } from './check.ts';
 import { addDemo } from './demo.ts';
@@ -54,6 +55,7 @@ export function buildProgram(context: CommandContext): Command {
 		addDemo,
 		addLookCommands,
 		addSteerCommands,
+		addTop,
 	])
 		add(program, context);
 	return program;

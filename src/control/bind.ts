@@ -89,7 +89,7 @@ function boundTarget(server: Server, asked: SocketTarget): SocketTarget {
 }
 
 /** A socket file that nobody listens on is what a killed process leaves; it is in nobody's way. */
-function removeStaleSocket(path: string): Promise<void> {
+export function removeStaleSocket(path: string): Promise<void> {
 	return new Promise((resolve) => {
 		const socket = connect({ path });
 		socket.once('connect', () => {

@@ -31,6 +31,8 @@ export const GAUGES = [
 	'loopDelaySeconds',
 	/** Pipes in use for splicing. */
 	'pipes',
+	/** Sessions that a bucket held back when they were last gone through. */
+	'throttledSessions',
 ] as const;
 export type Gauge = (typeof GAUGES)[number];
 

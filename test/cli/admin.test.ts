@@ -122,6 +122,37 @@ test('what is refused exits with 1 and says why; nobody there exits with 2', asy
 	t.match(await command('status', '--admin', 'a b'), { code: 1, stderr: /expected HOST:PORT/ });
 });
 
+test('top prints once what it sees where nobody can press keys', async (t) => {
+	const { ask } = await asking(t);
+	const { code, stdout } = await ask('top');
+	t.equal(code, 0);
+	t.match(stdout, /^sluice 0\.0\.0.*\nsessions 3 of 100 /);
+	t.match(stdout, /^eu: round-robin, 1 of 1 healthy/m);
+	t.match(stdout, /^eu\/eu-1 +up +enabled +1 +3 of 10/m);
+	t.match(stdout, /^0-1 +198\.51\.100\.7:4000 +DE +eu\/eu-1 +relaying/m);
+	t.match(JSON.parse((await ask('top', '--json')).stdout), { status: { active: 3 }, sessions: [{ id: '0-1' }] });
+	t.match(await command('top', '--admin', '127.0.0.1:1'), { code: 2, stderr: /nobody listens there/ });
+});
+
+test('explain --live asks the balancer, and prints as explain does on paper', async (t) => {
+	let seen: unknown;
+	const { ask } = await asking(t, {
+		explain: (query) => {
+			seen = query;
+			return fakeOperations().operations.explain(query);
+		},
+	});
+	const live = ['explain', '--live', '--listener', 'game', '--ip', '198.51.100.7'];
+	const { code, stdout } = await ask(...live, '--sni', 'A.example.com.', '--alpn', 'mqtt', '--alpn', 'h2');
+	t.equal(code, 0);
+	t.equal(stdout, '198.51.100.7 (DE, region eu) at listener game\n  route  route 1\n  => pool eu, backend eu-1\n');
+	t.same(seen, { listener: 'game', ips: ['198.51.100.7'], sni: 'a.example.com', alpn: ['mqtt', 'h2'] });
+	const two = JSON.parse((await ask(...live, '--ip', '2001:db8::1', '--json')).stdout);
+	t.match(two, { clients: [{ pool: 'eu' }, { client: '2001:db8::1' }], spread: [{ clients: 2 }] });
+	t.match(await ask(...live, '-c', 'x.yaml'), { code: 1, stderr: /cannot be used with/ });
+	t.match(await command(...live.filter((arg) => arg !== '--live')), { code: 1, stderr: /--config.*nor --live/ });
+});
+
 test('a token is never taken from the command line itself', async (t) => {
 	const { folder } = await asking(t);
 	t.match(await command('status', '--token', 'secret'), { code: 1, stderr: /expected env:NAME or file:PATH/ });

@@ -1,21 +1,18 @@
 import type { Test } from 'tap';
 import { type Backend, echo, startBackend } from '../support/echo.ts';
+import { endingRules, type Pair } from '../support/ending-rules.ts';
 import type { EngineName } from '../support/engines.ts';
-import type { Balancer, Target } from '../support/harness.ts';
+import type { Target } from '../support/harness.ts';
 import { engineTargets } from '../support/harness.ts';
 import { configOf, type Overrides } from '../support/net-config.ts';
 import { conformance } from '../support/net-rules.ts';
-import { dial, type Peer, pass, patternOf, peerOf } from '../support/peers.ts';
+import { dial, pass, patternOf, peerOf } from '../support/peers.ts';
 
-/** A session in its relay with both ends in hand. */
-interface Pair {
-	readonly balancer: Balancer;
+interface BackedPair extends Pair {
 	readonly backend: Backend;
-	readonly client: Peer;
-	readonly server: Peer;
 }
 
-async function pairOf(t: Test, target: Target, overrides: Overrides = {}): Promise<Pair> {
+async function pairOf(t: Test, target: Target, overrides: Overrides = {}): Promise<BackedPair> {
 	const backend = await startBackend(t);
 	const balancer = await target.start(t, configOf([backend.address], overrides));
 	const client = await dial(t, balancer.address());
@@ -26,34 +23,7 @@ async function pairOf(t: Test, target: Target, overrides: Overrides = {}): Promi
 export function conform(engine: EngineName): void {
 	conformance(
 		{
-			"a client's FIN becomes a FIN to the backend, and the other direction goes on": async (t, target) => {
-				const { balancer, client, server } = await pairOf(t, target);
-				client.send('question');
-				client.fin();
-				t.equal(await server.ending(), 'fin');
-				t.equal(server.text, 'question');
-				await pass(30);
-				server.send('late answer');
-				t.equal(await client.heard(11), 'late answer');
-				t.equal(client.ended, null, 'its own direction is still open');
-				server.fin();
-				t.equal(await client.ending(), 'fin');
-				t.match(await balancer.recorded(1), [{ outcome: 'completed', uploadBytes: 8, downloadBytes: 11 }]);
-			},
-
-			"a backend's FIN becomes a FIN to the client, and the other direction goes on": async (t, target) => {
-				const { balancer, client, server } = await pairOf(t, target);
-				server.send('all I have');
-				server.fin();
-				t.equal(await client.ending(), 'fin');
-				t.equal(client.text, 'all I have');
-				client.send('thanks');
-				t.equal(await server.heard(6), 'thanks');
-				t.equal(server.ended, null);
-				client.fin();
-				t.equal(await server.ending(), 'fin');
-				t.match(await balancer.recorded(1), [{ outcome: 'completed', uploadBytes: 6, downloadBytes: 10 }]);
-			},
+			...endingRules(pairOf),
 
 			'a FIN comes after all bytes, also through full buffers': async (t, target) => {
 				const backend = await startBackend(t, { onClient: (socket) => socket.pause() });
@@ -124,33 +94,6 @@ export function conform(engine: EngineName): void {
 				const [record] = await balancer.recorded(1);
 				t.equal(record?.outcome, 'max-duration');
 				t.ok((record?.durationMs ?? 0) >= 150);
-			},
-
-			"a client's RST resets the backend": async (t, target) => {
-				const { balancer, client, server } = await pairOf(t, target);
-				client.send('last words');
-				await server.heard(10);
-				client.reset();
-				t.equal(await server.ending(), 'reset');
-				t.match(await balancer.recorded(1), [{ outcome: 'client-reset', uploadBytes: 10 }]);
-			},
-
-			"a backend's RST resets the client": async (t, target) => {
-				const { balancer, client, server } = await pairOf(t, target);
-				server.send('last words');
-				await client.heard(10);
-				server.reset();
-				t.equal(await client.ending(), 'reset');
-				t.match(await balancer.recorded(1), [{ outcome: 'backend-reset', downloadBytes: 10 }]);
-			},
-
-			'a RST after a half-close is still a RST': async (t, target) => {
-				const { balancer, client, server } = await pairOf(t, target);
-				client.fin();
-				await server.ending();
-				server.reset();
-				t.equal(await client.ending(), 'reset');
-				t.match(await balancer.recorded(1), [{ outcome: 'backend-reset' }]);
 			},
 
 			'what was read before a RST is offered to a side that does not read, for a second at most': async (t, target) => {

@@ -145,7 +145,21 @@ export function fakeOperations(answers: Partial<Operations> = {}): {
 		},
 		setShaping: note('setShaping'),
 		setLogLevel: (...args) => void asked.push(['setLogLevel', ...args]),
-		explain: () => ({ listener: 'game', clients: [], spread: [] }),
+		explain: ({ listener, ips }) => ({
+			listener,
+			clients: ips.map((client) => ({
+				client,
+				country: 'DE',
+				region: 'eu',
+				steps: [{ stage: 'route', text: 'route 1' }],
+				route: '1',
+				pool: 'eu',
+				backend: 'eu-1',
+				outcome: null,
+				manner: null,
+			})),
+			spread: [{ pool: 'eu', backend: 'eu-1', outcome: null, clients: ips.length }],
+		}),
 		reload: async (by) => {
 			asked.push(['reload', by]);
 			return NO_DIFF;

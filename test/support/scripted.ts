@@ -160,34 +160,3 @@ export const relayBy = (upload = OPEN, download = OPEN): SessionAction => ({
 	type: 'relay',
 	gates: { upload, download },
 });
-
-/** Lets pass what it is told to; `rest` of it waits until there is more. */
-export class TestGate implements RelayGate {
-	left: number;
-	passed = 0;
-	asked = 0;
-
-	constructor(left = Number.POSITIVE_INFINITY) {
-		this.left = left;
-	}
-
-	/** Asked again in a moment. */
-	get readyNs(): number {
-		return Number(process.hrtime.bigint()) + 1_000_000;
-	}
-
-	ask(want: number): number {
-		this.asked += 1;
-		const allowed = Math.min(want, this.left);
-		this.left -= allowed;
-		this.passed += allowed;
-		return allowed;
-	}
-
-	unused(bytes: number): void {
-		this.left += bytes;
-		this.passed -= bytes;
-	}
-
-	rest(): void {}
-}

@@ -16,23 +16,28 @@ read without one. SLUICE_ADMIN and SLUICE_TOKEN in the environment stand for --a
 
 /** Adds the options that say which balancer is meant. */
 export function askingCommand(program: Command, nameAndArguments: string, description: string): Command {
-	return program
-		.command(nameAndArguments)
-		.description(description)
+	return addAdminOptions(program.command(nameAndArguments).description(description)).option('--json', 'print JSON');
+}
+
+/** How to find and be let in by a running balancer. */
+export function addAdminOptions(command: Command): Command {
+	return command
 		.option(
 			'--admin <address>',
 			'HOST:PORT, https://HOST:PORT or unix:/PATH',
 			process.env.SLUICE_ADMIN ?? DEFAULT_ADMIN,
 		)
 		.option('--token <where>', 'env:NAME or file:PATH')
-		.option('--ca <file>', "the CA of the server's certificate, PEM")
-		.option('--json', 'print JSON');
+		.option('--ca <file>', "the CA of the server's certificate, PEM");
 }
 
 export function clientOf({ admin, token, ca }: AdminOptions): AdminClient {
 	const known = process.env.SLUICE_TOKEN === undefined ? null : 'env:SLUICE_TOKEN';
 	return new AdminClient({ admin, token: token ?? known, ca: ca ?? null });
 }
+
+export const backendPath = (pool: string, backend: string, rest = ''): string =>
+	`/pools/${encodeURIComponent(pool)}/backends/${encodeURIComponent(backend)}${rest}`;
 
 /** Prints an answer: as JSON when asked to, else as these lines. */
 export function print(terminal: Terminal, { json }: AdminOptions, answer: unknown, lines: readonly string[]): void {

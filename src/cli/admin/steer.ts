@@ -5,12 +5,9 @@ import { type DiffView, diffView } from '../../control/admin/views.ts';
 import { fileFault } from '../../control/file-faults.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { CommandContext } from '../terminal.ts';
-import { ADMIN_HELP, type AdminOptions, askingCommand, clientOf, print } from './options.ts';
+import { ADMIN_HELP, type AdminOptions, askingCommand, backendPath, clientOf, print } from './options.ts';
 
 const done = z.object({ ok: z.literal(true) });
-
-const pathOf = (pool: string, backend: string, rest = ''): string =>
-	`/pools/${encodeURIComponent(pool)}/backends/${encodeURIComponent(backend)}${rest}`;
 
 function numberFrom(least: number, most: number): (text: string) => number {
 	return (text) => {
@@ -47,7 +44,7 @@ export function addSteerCommands(program: Command, { terminal }: CommandContext)
 			const order = closePerSecond === undefined ? {} : { closePerSecond };
 			tell(
 				options,
-				await clientOf(options).send('POST', pathOf(pool, backend, '/drain'), order, done),
+				await clientOf(options).send('POST', backendPath(pool, backend, '/drain'), order, done),
 				`${pool}/${backend} drains`,
 			);
 		});
@@ -59,7 +56,7 @@ export function addSteerCommands(program: Command, { terminal }: CommandContext)
 		askingCommand(program, `${order} <pool> <backend>`, description)
 			.addHelpText('after', `\nExample:\n  sluice ${order} eu eu-1\n${ADMIN_HELP}`)
 			.action(async (pool: string, backend: string, options: AdminOptions) => {
-				const answer = await clientOf(options).send('POST', pathOf(pool, backend, `/${order}`), {}, done);
+				const answer = await clientOf(options).send('POST', backendPath(pool, backend, `/${order}`), {}, done);
 				tell(options, answer, `${pool}/${backend} ${said}`);
 			});
 	}
@@ -68,7 +65,7 @@ export function addSteerCommands(program: Command, { terminal }: CommandContext)
 		.argument('<weight>', '0 to 256; 0 takes no new sessions', numberFrom(0, 256))
 		.addHelpText('after', `\nExample:\n  sluice weight eu eu-1 5\n${ADMIN_HELP}`)
 		.action(async (pool: string, backend: string, weight: number, options: AdminOptions) => {
-			const answer = await clientOf(options).send('PUT', pathOf(pool, backend, '/weight'), { weight }, done);
+			const answer = await clientOf(options).send('PUT', backendPath(pool, backend, '/weight'), { weight }, done);
 			tell(options, answer, `${pool}/${backend} has weight ${weight}`);
 		});
 
@@ -93,7 +90,7 @@ export function addSteerCommands(program: Command, { terminal }: CommandContext)
 	askingCommand(program, 'remove <pool> <backend>', 'Remove a backend from a pool; its sessions drain.')
 		.addHelpText('after', `\nExample:\n  sluice remove eu eu-9\n${ADMIN_HELP}`)
 		.action(async (pool: string, backend: string, options: AdminOptions) => {
-			const answer = await clientOf(options).send('DELETE', pathOf(pool, backend), {}, done);
+			const answer = await clientOf(options).send('DELETE', backendPath(pool, backend), {}, done);
 			tell(options, answer, `${pool}/${backend} is removed`);
 		});
 

@@ -14,12 +14,12 @@ import {
 import { formatTarget } from '../../core/address.ts';
 import { bindCause } from '../../core/bind-failure.ts';
 import { ConfigError, EXIT, errorText, SluiceError } from '../../core/errors.ts';
+import { removeStaleSocket } from '../bind.ts';
 import type { Log } from '../log.ts';
 import { Admittance, type Caller } from './access.ts';
 import type { Operations } from './operations.ts';
 import { isOurHost, isOurOrigin } from './origin.ts';
 import { addRoutes } from './routes/index.ts';
-import { removeStaleSocket } from './stale-socket.ts';
 import type { AdminTerms, Role } from './terms.ts';
 
 declare module 'fastify' {
@@ -127,8 +127,6 @@ async function build(options: AdminServerOptions): Promise<FastifyInstance> {
 	await http.register(rateLimit, {
 		max: RATE,
 		timeWindow: RATE_WINDOW,
-		// Who may open the unix-domain socket could as well stop the process.
-		allowList: () => terms.bind.type === 'unix',
 		keyGenerator: ({ socket }) => socket.remoteAddress ?? 'unix',
 		errorResponseBuilder: (_request, { after }) =>
 			new SluiceError('too-many-requests', `too many requests: try again in ${after}`),
@@ -142,7 +140,10 @@ async function build(options: AdminServerOptions): Promise<FastifyInstance> {
 		},
 		transform: createJsonSchemaTransform({}),
 	});
-	await http.register(async (scope) => addRoutes(scope, options));
+	await http.register((scope, _options, done) => {
+		addRoutes(scope, options);
+		done();
+	});
 	await http.ready();
 	return http;
 }
@@ -166,7 +167,7 @@ function takeEmptyBodies(http: FastifyInstance): void {
 	const parse = http.getDefaultJsonParser('error', 'error');
 	http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
 		if (body === '') done(null, {});
-		else parse(request, body, done);
+		else void parse(request, body, done);
 	});
 }
 

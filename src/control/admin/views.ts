@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { OUTCOMES } from '../../core/outcome.ts';
+import { OUTCOMES, REFUSAL_MANNERS } from '../../core/outcome.ts';
+import { STAGES } from '../../policy/trace.ts';
 
 /*
  * What the admin API answers with: one schema for each thing that can be looked at. The OpenAPI document, the types
@@ -184,6 +185,35 @@ export const eventView = z.object({
 	level: z.enum(['debug', 'info', 'warn', 'error']),
 	msg: z.string(),
 	fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+});
+
+/** What would happen to clients now, and why, in the order they were asked about. */
+export const explanationView = z.object({
+	listener: z.string(),
+	clients: z.array(
+		z.object({
+			client: z.string(),
+			country: z.string().nullable(),
+			region: z.string().nullable(),
+			steps: z.array(z.object({ stage: z.enum(STAGES), text: z.string() })),
+			route: z.string().nullable(),
+			pool: z.string().nullable(),
+			/** Null with a pool and no outcome: it would wait in the pool's queue. */
+			backend: z.string().nullable(),
+			/** Null: it would be served. */
+			outcome: z.enum(OUTCOMES).nullable(),
+			/** `wait`: in the kernel's queue, until there is room. */
+			manner: z.enum([...REFUSAL_MANNERS, 'wait']).nullable(),
+		}),
+	),
+	spread: z.array(
+		z.object({
+			pool: z.string().nullable(),
+			backend: z.string().nullable(),
+			outcome: z.enum(OUTCOMES).nullable(),
+			clients: count(),
+		}),
+	),
 });
 
 export const nameChanges = z.object({

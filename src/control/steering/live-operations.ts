@@ -170,7 +170,7 @@ export class LiveOperations implements Operations {
 				(total, { queue }) => total + (queue === null ? 0 : board.waiting(queue.number)),
 				0,
 			),
-			throttledShare: null,
+			throttledShare: this.#throttledShare(board.active(process.slot)),
 			traffic: {
 				uploadBytes: sum('uploadBytes'),
 				downloadBytes: sum('downloadBytes'),
@@ -339,6 +339,13 @@ export class LiveOperations implements Operations {
 	/** Every change is in the log with who asked. */
 	#tell(msg: string, by: Requester, fields: LogEvent['fields']): void {
 		this.#steered.log.info(msg, { ...fields, by });
+	}
+
+	/** The sessions were counted within the last second, one after another: close enough for a share. */
+	#throttledShare(active: number): number {
+		const { workers, stats } = this.#steered;
+		const throttled = workers().reduce((sum, worker) => sum + stats.gauge(worker, 'throttledSessions'), 0);
+		return active === 0 ? 0 : Math.min(1, throttled / active);
 	}
 
 	#effective(): Config {

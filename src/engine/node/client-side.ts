@@ -49,11 +49,13 @@ export class ClientSide implements HandshakeOwner {
 
 	// --- TLS ---
 
-	handshake(server: Server): void {
+	/** `serverFor`: who takes it off, by what was held of the client. */
+	handshake(serverFor: (held: Buffer) => Server): void {
 		if (this.#end.eof) return this.#owner.report({ type: 'tls-failed', reason: 'closed before the handshake' });
 		// Its end is about to be told.
 		if (this.#end.socket.destroyed) return;
 		const held = this.#early.take();
+		const server = serverFor(held);
 		const raw = this.#end.lend();
 		if (held.length > 0) raw.unshift(held);
 		this.#handshake = new ServerHandshake(this, server, raw);

@@ -71,7 +71,7 @@ export class Connection implements Shell, ClientOwner, RelayOwner, Straggler {
 	}
 
 	handshake(tls: TerminateTls, serverName: string | null): void {
-		this.#client.handshake(this.#host.tls.clients.for(tls, serverName));
+		this.#client.handshake((held) => this.#host.tls.clients.for(tls, serverName, held));
 	}
 
 	connect(pool: PoolSnapshot, backend: BackendSnapshot, preface: Uint8Array | null): void {

@@ -4,7 +4,8 @@ import { startBackend } from '../../support/echo.ts';
 import { createEpollInProcess } from '../../support/epoll-in-process.ts';
 import { socketFolder } from '../../support/net-ports.ts';
 import { digestOf, pass, patternOf, peerOf, until } from '../../support/peers.ts';
-import { connectTo, consume, peek, relayBy, scripted, TestGate } from '../../support/scripted.ts';
+import { connectTo, consume, peek, relayBy, scripted } from '../../support/scripted.ts';
+import { TestGate } from '../../support/test-gate.ts';
 
 const KIND = createEpollInProcess;
 

@@ -1,5 +1,4 @@
 import t from 'tap';
-import type { RelayGate } from '../../../src/core/session-io.ts';
 import { BufferPool } from '../../../src/engine/epoll/buffers.ts';
 import {
 	AGAIN,
@@ -17,29 +16,9 @@ import { PipePool } from '../../../src/engine/epoll/pipes.ts';
 import { Meter } from '../../../src/engine/meter.ts';
 import { libc, put, socketPair, take } from '../../support/native-tools.ts';
 import { digestOf, patternOf } from '../../support/peers.ts';
+import { TestGate } from '../../support/test-gate.ts';
 
 const SCRATCH = 65_536;
-
-/** A gate that lets pass what it is told to, and knows what it has let pass. */
-class TestGate implements RelayGate {
-	left = Number.POSITIVE_INFINITY;
-	passed = 0;
-	rests = 0;
-	readyNs = 5_000;
-	ask(want: number): number {
-		const allowed = Math.min(want, this.left);
-		this.left -= allowed;
-		this.passed += allowed;
-		return allowed;
-	}
-	unused(bytes: number): void {
-		this.left += bytes;
-		this.passed -= bytes;
-	}
-	rest(): void {
-		this.rests += 1;
-	}
-}
 
 interface Tap {
 	teardown(end: () => void): void;

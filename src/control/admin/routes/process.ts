@@ -1,16 +1,10 @@
 import * as z from 'zod';
 import type { AdminServerOptions } from '../server.ts';
-import { diffView } from '../views.ts';
+import { diffView, explanationView } from '../views.ts';
 import { type AdminHttp, answers, DONE, done, nameOf } from './typed.ts';
 
 const WRITE = { role: 'write' } as const;
 const listed = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
-
-const explanation = z.object({
-	listener: z.string(),
-	clients: z.array(z.looseObject({ client: z.string() })),
-	spread: z.array(z.looseObject({ clients: z.number() })),
-});
 
 /** The process as a whole: what it would do, its configuration, its log. */
 export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOptions): void {
@@ -25,13 +19,17 @@ export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOpt
 					sni: z.string().optional(),
 					alpn: listed.optional(),
 				}),
-				response: answers(explanation),
+				response: answers(explanationView),
 			},
 		},
 		async ({ query: { listener, ip, sni, alpn } }) => {
 			const explained = operations.explain({ listener, ips: ip, sni: sni ?? null, alpn: alpn ?? [] });
 			const { clients, spread } = explained;
-			return { listener, clients: clients.map((client) => ({ ...client })), spread: spread.map((row) => ({ ...row })) };
+			return {
+				listener,
+				clients: clients.map((client) => ({ ...client, steps: [...client.steps] })),
+				spread: [...spread],
+			};
 		},
 	);
 	http.put(

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { CertificateSnapshot } from '../../../core/snapshot.ts';
+import { offeredSchemes, schemesOf } from './signature-schemes.ts';
 
 /** Certificates that serve together, at most one for each kind of key; the same object for the same set. */
 export type CertificateSet = readonly CertificateSnapshot[];
@@ -10,6 +11,7 @@ export class CertificateChoice {
 	/** By what follows the `*.`. */
 	readonly #wildcards: ReadonlyMap<string, CertificateSet>;
 	readonly #default: CertificateSet;
+	readonly #singlesOf = new Map<CertificateSet, readonly Single[]>();
 
 	constructor(certificates: readonly CertificateSnapshot[]) {
 		const [exact, wildcards] = [new Groups(), new Groups()];
@@ -25,6 +27,28 @@ export class CertificateChoice {
 		this.#default = same.of(certificates.filter(({ isDefault }) => isDefault));
 	}
 
+	/**
+	 * Those for the name; where OCSP responses are stapled and the client's hello leaves no doubt, the one that will be
+	 * shown: Node asks for the response before OpenSSL has chosen among several, and a wrong response is worse than none.
+	 */
+	forHello(serverName: string | null, hello: Uint8Array): CertificateSet {
+		const set = this.for(serverName);
+		if (set.length === 1 || set.every(({ ocsp }) => ocsp === null)) return set;
+		const offered = offeredSchemes(hello);
+		if (offered === null) return set;
+		return this.#singles(set).find(({ schemes }) => takes(offered, schemes))?.set ?? set;
+	}
+
+	#singles(set: CertificateSet): readonly Single[] {
+		const known = this.#singlesOf.get(set);
+		if (known !== undefined) return known;
+		const singles = set.map((certificate) => ({ set: [certificate], schemes: schemesOf(certificate.certificate) }));
+		// As OpenSSL does of itself: ECDSA, which costs us less, before RSA.
+		singles.sort((one, other) => (one.schemes[0] ?? 0) - (other.schemes[0] ?? 0));
+		this.#singlesOf.set(set, singles);
+		return singles;
+	}
+
 	/** Those with the name, before those with a wildcard for it, before the default ones. In lower case; null: none was asked for. */
 	for(serverName: string | null): CertificateSet {
 		if (serverName === null) return this.#default;
@@ -36,6 +60,15 @@ export class CertificateChoice {
 		return dot > 0 ? this.#wildcards.get(serverName.slice(dot + 1)) : undefined;
 	}
 }
+
+/** One certificate of a set by itself. */
+interface Single {
+	readonly set: CertificateSet;
+	readonly schemes: readonly number[];
+}
+
+const takes = (offered: ReadonlySet<number>, schemes: readonly number[]): boolean =>
+	schemes.some((scheme) => offered.has(scheme));
 
 class Groups {
 	readonly #groups = new Map<string, CertificateSnapshot[]>();

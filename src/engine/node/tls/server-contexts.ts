@@ -27,9 +27,9 @@ export class ServerContexts {
 	readonly #choices = new Map<string, CertificateChoice>();
 	readonly #prepared = new Lru<CertificateSet, Prepared>(MOST_CONTEXTS);
 
-	/** The one for this server name. @throws what `tls.createServer` throws of bad certificates and ciphers. */
-	for(tls: TerminateTls, serverName: string | null): Server {
-		const set = this.#choiceOf(tls).for(serverName);
+	/** The one for this server name and ClientHello. @throws what `tls.createServer` throws of bad certificates and ciphers. */
+	for(tls: TerminateTls, serverName: string | null, hello: Uint8Array): Server {
+		const set = this.#choiceOf(tls).forHello(serverName, hello);
 		const known = this.#prepared.get(set);
 		if (known !== undefined) return known.server;
 		const server = serverOf(tls, set);
@@ -88,10 +88,7 @@ function termsOf({ ticketKey, clientAuth, minVersion, ciphers }: TerminateTls): 
 	return createHash('sha256').update(ticketKey).update(demands).digest('base64').slice(0, SESSION_CONTEXT_LENGTH);
 }
 
-/**
- * Node asks for the response before OpenSSL has chosen between an RSA and an ECDSA certificate, and a wrong response
- * is worse than none.
- */
+/** Of several certificates it is not known whose response is asked for. */
 function staple(server: Server, [certificate, ...others]: CertificateSet): void {
 	if (certificate === undefined || certificate.ocsp === null || others.length > 0) return;
 	const response = Buffer.from(certificate.ocsp);

@@ -15,6 +15,8 @@ const device = ca.issue(['device', 'who@example', 'spiffe://x/y'], { client: tru
 const VERSIONS: readonly SecureVersion[] = ['TLSv1.2', 'TLSv1.3'];
 const auth: ClientAuth = { ca: ca.cert, mode: 'require', names: [], fingerprints: [] };
 
+const NO_HELLO = Buffer.alloc(0);
+
 interface Visit {
 	readonly tls: TlsFacts;
 	/** SHA-256 of the server's certificate. */
@@ -25,7 +27,7 @@ interface Visit {
 /** One client, from handshake to a byte from the server, so that its tickets have come. */
 async function visit(t: Test, store: TlsStore, tls: TerminateTls, options: DialTlsOptions = {}): Promise<Visit> {
 	const it = await acceptOne(t, { paused: true, tls: store });
-	it.connection.handshake(tls, options.servername ?? 'a.example');
+	it.connection.peek(0, 65_536);
 	let session: Buffer | null = null;
 	const onSocket = (socket: TLSSocket): void => {
 		socket.on('session', (latest) => {
@@ -33,7 +35,10 @@ async function visit(t: Test, store: TlsStore, tls: TerminateTls, options: DialT
 		});
 		options.onSocket?.(socket, it.client.socket);
 	};
-	const client = await secureClient(it.client.socket, { servername: 'a.example', ca: ca.cert, ...options, onSocket });
+	const secured = secureClient(it.client.socket, { servername: 'a.example', ca: ca.cert, ...options, onSocket });
+	await it.next('bytes');
+	it.connection.handshake(tls, options.servername ?? 'a.example');
+	const client = await secured;
 	const told = await it.next('tls-ready');
 	it.connection.reply(Buffer.from('.'));
 	await client.heard(1);
@@ -156,19 +161,26 @@ t.test("a session that is taken up keeps its client's certificate", async (t) =>
 	}
 });
 
-t.test('an OCSP response is stapled for those who ask', async (t) => {
-	const { der } = ca.ocsp(ecdsa);
-	const stapled = certificateOf(ecdsa, { ocsp: new Uint8Array(der) });
-	const plain = certificateOf(rsa);
-	const answered = async (terms: TerminateTls): Promise<Buffer | null> => {
+t.test('an OCSP response is stapled for those who ask, of the certificate that they are shown', async (t) => {
+	const [ofEcdsa, ofRsa] = [ca.ocsp(ecdsa).der, ca.ocsp(rsa).der];
+	const stapled = certificateOf(ecdsa, { ocsp: new Uint8Array(ofEcdsa) });
+	const both = terminateTls([certificateOf(rsa, { ocsp: new Uint8Array(ofRsa) }), stapled]);
+	const onlyRsa = { sigalgs: 'RSA-PSS+SHA256' };
+	const table: [string, TerminateTls, DialTlsOptions, Buffer | null][] = [
+		['one certificate', terminateTls([stapled]), {}, ofEcdsa],
+		['one, for an older client', terminateTls([stapled]), { maxVersion: 'TLSv1.2' }, ofEcdsa],
+		['none to staple', terminateTls([certificateOf(rsa)]), {}, null],
+		['two', both, {}, ofEcdsa],
+		['two, for a client that takes one', both, onlyRsa, ofRsa],
+		['two, of which the one shown has none', terminateTls([certificateOf(rsa), stapled]), onlyRsa, null],
+		['two, for a client that may be shown either', both, { maxVersion: 'TLSv1.2' }, null],
+	];
+	for (const [what, terms, options, expected] of table) {
 		const heard: (Buffer | null)[] = [];
 		const onSocket = (socket: TLSSocket): void => void socket.on('OCSPResponse', (response) => heard.push(response));
-		await visit(t, new TlsStore(), terms, { requestOCSP: true, onSocket } as DialTlsOptions);
-		return heard[0] ?? null;
-	};
-	t.same(await answered(terminateTls([stapled])), der);
-	t.same(await answered(terminateTls([plain])), null);
-	t.same(await answered(terminateTls([stapled, plain])), null, 'not where it might be about the other certificate');
+		await visit(t, new TlsStore(), terms, { ...options, requestOCSP: true, onSocket } as DialTlsOptions);
+		t.same(heard[0] ?? null, expected, what);
+	}
 	await visit(t, new TlsStore(), terminateTls([stapled]));
 });
 
@@ -176,10 +188,10 @@ t.test('contexts of what no listener has any more are dropped, and few are kept 
 	const contexts = new ServerContexts();
 	const certificates = Array.from({ length: 600 }, (_, i) => certificateOf(ecdsa, { names: [`${i}.example`] }));
 	const terms = terminateTls(certificates);
-	for (let i = 0; i < 600; i++) contexts.for(terms, `${i}.example`);
+	for (let i = 0; i < 600; i++) contexts.for(terms, `${i}.example`, NO_HELLO);
 	t.equal(contexts.size, 512);
-	const server = contexts.for(terms, '599.example');
-	t.equal(contexts.for(terms, '599.example'), server, 'built once');
+	const server = contexts.for(terms, '599.example', NO_HELLO);
+	t.equal(contexts.for(terms, '599.example', NO_HELLO), server, 'built once');
 	contexts.keep(new Set([terms.identity]));
 	t.equal(contexts.size, 512);
 	contexts.keep(new Set(['another']));
@@ -188,5 +200,5 @@ t.test('contexts of what no listener has any more are dropped, and few are kept 
 
 t.test('a certificate that is none is refused with a word, not a crash', async (t) => {
 	const bad = terminateTls([certificateOf(ecdsa, { certificate: 'no PEM' })]);
-	t.throws(() => new ServerContexts().for(bad, null));
+	t.throws(() => new ServerContexts().for(bad, null, NO_HELLO));
 });
