@@ -140,7 +140,10 @@ async function build(options: AdminServerOptions): Promise<FastifyInstance> {
 		},
 		transform: createJsonSchemaTransform({}),
 	});
-	await http.register(async (scope) => addRoutes(scope, options));
+	await http.register((scope, _options, done) => {
+		addRoutes(scope, options);
+		done();
+	});
 	await http.ready();
 	return http;
 }
@@ -164,7 +167,7 @@ function takeEmptyBodies(http: FastifyInstance): void {
 	const parse = http.getDefaultJsonParser('error', 'error');
 	http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
 		if (body === '') done(null, {});
-		else parse(request, body, done);
+		else void parse(request, body, done);
 	});
 }
 
