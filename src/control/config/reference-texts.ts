@@ -84,6 +84,8 @@ export const HEALTH_NOTES = `## How a backend's health is decided
 - A backend that accepts and then says nothing is up for a \`tcp\` probe; its sessions end by their timeouts. \`tls\` wants a
   handshake, by the pool's \`tls\` or, without it, with any certificate; \`http\` a status of the list; \`script\` each step in its
   order. All of it must be done within \`timeout\`. Probes of a pool with \`proxyProtocol\` begin with its header (LOCAL).
+- What \`expect\` names may stand anywhere after what was expected before, in the first 64 KiB that come. The log tells what came
+  instead, shortened; of what was sent, nothing of four bytes or more, also where the backend repeats it.
 - Sessions on a backend that goes down are left alone. Every change is one line in the log, with the reason and how long it had been so.
 - The health of what stays is kept over a reload.`;
 

@@ -11,6 +11,8 @@ const COUNTRIES_SHOWN = 48;
 
 const drawn = charts();
 let lastEvent = 0;
+/** Of the process that was seen last. */
+let startedAt = '';
 
 /** @param {string} text @param {boolean} good */
 function tell(text, good) {
@@ -86,6 +88,18 @@ function showBuckets(buckets) {
 	);
 }
 
+/**
+ * A process that was started anew counts its events from one: they are asked for from the first with the next look.
+ * @param {StatusView} status
+ */
+function noticeRestart(status) {
+	if (startedAt !== '' && startedAt !== status.startedAt) {
+		lastEvent = 0;
+		byId('events', HTMLOListElement).replaceChildren();
+	}
+	startedAt = status.startedAt;
+}
+
 /** @param {readonly EventView[]} events */
 function showEvents(events) {
 	const list = byId('events', HTMLOListElement);
@@ -121,6 +135,7 @@ async function refresh() {
 		showCountries(seen.countries);
 		showBuckets(seen.buckets);
 		showEvents(seen.events);
+		noticeRestart(seen.status);
 		document.body.dataset.state = 'live';
 	} catch (error) {
 		document.body.dataset.state = 'lost';
