@@ -10,6 +10,7 @@ import {
 	type Awaited,
 	CLIENT_LEFT,
 	CLIENT_RESET,
+	enter,
 	type Next,
 	NO_ROUTE,
 	type Stage,
@@ -96,15 +97,14 @@ export class Arrival implements Stage {
 		const { world } = this.context;
 		if (this.awaited === 'proxy-header') {
 			const refusal = admission.runPeerGates(world, session.desk, nowNs);
-			return refusal === null ? this.readOn(0) : refuse(refusal);
+			return refusal === null ? this.askFor('proxy-header') : refuse(refusal);
 		}
 		const refusal = admission.run(world, session.desk, nowNs, null);
 		session.journal.identify(admission, world.snapshot);
 		if (refusal?.manner !== 'wait') this.countCountry();
 		if (refusal !== null) return refuse(refusal);
 		if (this.listener.tls === null) return this.goOn();
-		this.awaited = 'client-hello';
-		return this.readOn(0);
+		return this.askFor('client-hello');
 	}
 
 	/** Known for good from now on. */
@@ -117,18 +117,20 @@ export class Arrival implements Stage {
 
 	// --- what the client sends first ---
 
+	private askFor(awaited: Awaited): Next {
+		this.awaited = awaited;
+		return this.isAtEnd(0) ? this.cutShort() : enter(awaited, this.patienceMs, peekFor(awaited, 0));
+	}
+
 	private get patienceMs(): number {
 		const { proxyProtocol, timeouts } = this.listener;
 		return this.awaited === 'proxy-header' ? (proxyProtocol?.timeoutMs ?? 0) : timeouts.clientHelloMs;
 	}
 
-	/** More than `beyond` bytes are needed, all of which were seen. */
-	private readOn(beyond: number): Next {
+	/** It ended before it was asked: no more than these bytes come, and the engine would have nothing to answer. */
+	private isAtEnd(seen: number): boolean {
 		const { clientEnded, clientBytes } = this.session.journal;
-		// It ended before it was asked: no more comes, and the engine would have nothing to answer.
-		if (clientEnded && (beyond > 0 || !clientBytes)) return this.cutShort();
-		const awaited = this.awaited ?? 'client-hello';
-		return { to: 'read', awaited, withinMs: this.patienceMs, beyond, atMost: mostBytes(awaited) };
+		return clientEnded && (seen > 0 || !clientBytes);
 	}
 
 	/** What is for us is taken, and answered, through `out`. */
@@ -138,7 +140,10 @@ export class Arrival implements Stage {
 		if (identity === null || awaited === null) throw new Error('bytes that nobody asked for');
 		const told = identity.read(awaited, bytes, out);
 		journal.clientBytes = identity.unread > 0;
-		if (told.type === 'more') return this.readOn(told.beyond);
+		if (told.type === 'more') {
+			if (this.isAtEnd(told.beyond)) return this.cutShort();
+			return { to: 'stay', action: peekFor(awaited, told.beyond) };
+		}
 		if (told.type === 'bad') return turnAway(told.outcome, told.detail);
 		this.awaited = null;
 		if (awaited === 'client-hello') return this.helloRead(identity);
@@ -168,7 +173,9 @@ export class Arrival implements Stage {
 		if (listener.tls?.mode !== 'terminate') return this.goOn();
 		this.findRoute();
 		const serverName = identity.hello?.serverName ?? null;
-		return this.route === null ? NO_ROUTE : { to: 'handshake', tls: listener.tls, serverName };
+		if (this.route === null) return NO_ROUTE;
+		const action: SessionAction = { type: 'handshake', tls: listener.tls, serverName };
+		return enter('handshaking', listener.timeouts.tlsHandshakeMs, action);
 	}
 
 	private handshaken(tls: TlsFacts): Next {
@@ -209,9 +216,15 @@ export class Arrival implements Stage {
 
 const NO_PROTOCOLS: readonly string[] = [];
 
+const peekFor = (awaited: Awaited, beyond: number): SessionAction => ({
+	type: 'peek',
+	beyond,
+	atMost: mostBytes(awaited),
+});
+
 function refuse(refusal: RefusalDecision): Next {
 	const { outcome, detail, manner } = refusal;
 	if (manner === 'silent' || manner === 'tarpit') return { to: 'hold', refusal };
-	if (manner === 'wait') return { to: 'pause', delayMs: refusal.holdForMs };
+	if (manner === 'wait') return enter('waiting', refusal.holdForMs);
 	return { to: 'end', outcome, detail, manner: manner === 'close' ? 'fin' : 'reset' };
 }

@@ -10,7 +10,16 @@ import { CANCEL_CONNECT } from './actions.ts';
 import type { SessionContext } from './context.ts';
 import { Identity } from './identity.ts';
 import { refusalDetail, takeOrQueue } from './placing.ts';
-import { CLIENT_LEFT, CLIENT_RESET, type Dispatching, type Next, RELAY, type Traveller, turnAway } from './stage.ts';
+import {
+	CLIENT_LEFT,
+	CLIENT_RESET,
+	type Dispatching,
+	enter,
+	type Next,
+	RELAY,
+	type Traveller,
+	turnAway,
+} from './stage.ts';
 import { isSteppingUp, type SessionState } from './state.ts';
 import { greetingFor, prefaceFor, secureFor } from './upstream.ts';
 
@@ -113,10 +122,11 @@ export class Dispatch implements Dispatching {
 		const { listener, client } = this.admission;
 		const request = { listener, address: client.address, tried: journal.tried, mayWaitFirst: true };
 		const result = takeOrQueue(world, route, request, desk, session, nowNs);
-		if ('granted' in result) return this.connectTo(result.granted);
+		if ('granted' in result) return this.connectTo(result.granted, nowNs);
 		if ('queuedIn' in result) {
 			this.queue = result.queuedIn;
-			return { to: 'queue', pool: result.queuedIn };
+			journal.queued(this.queue, nowNs);
+			return enter('queued', this.queue.queue?.timeoutMs ?? 0);
 		}
 		// A retry that finds no place ends with what the last connect died of.
 		if (journal.lastFailure !== null) return this.connectFailed();
@@ -130,7 +140,7 @@ export class Dispatch implements Dispatching {
 		const place = this.session.desk.claim(nowNs);
 		if (place === null) return null;
 		this.unqueued(nowNs);
-		return this.connectTo(place);
+		return this.connectTo(place, nowNs);
 	}
 
 	private unqueued(nowNs: number): void {
@@ -151,15 +161,17 @@ export class Dispatch implements Dispatching {
 
 	// --- the backend ---
 
-	private connectTo(place: Granted): Next {
-		const { pool } = place;
+	private connectTo(place: Granted, nowNs: number): Next {
+		const { pool, backend } = place;
 		const { stats } = this.context.host;
-		if (this.session.journal.attempts > 0) stats.add('retries', 1);
+		const { journal } = this.session;
+		if (journal.attempts > 0) stats.add('retries', 1);
 		else if (this.route.pools[0] !== pool.index) stats.add('spills', 1);
 		this.place = place;
 		this.isOpen = true;
+		journal.connecting(place, nowNs);
 		const preface = pool.proxyProtocol === null ? null : prefaceFor(pool, this.known(), this.context.world.rng);
-		return { to: 'connect', place, preface };
+		return enter('connecting', pool.connectTimeoutMs, { type: 'connect', pool, backend, preface });
 	}
 
 	private connected(nowNs: number): Next {
@@ -169,7 +181,7 @@ export class Dispatch implements Dispatching {
 		if (pool.tls === null && this.identity === null) return RELAY;
 		const action = greetingFor(pool, this.known());
 		if (action === null) return this.secure();
-		return { to: 'step-up', state: 'greeting', action, withinMs: pool.connectTimeoutMs };
+		return enter('greeting', pool.connectTimeoutMs, action);
 	}
 
 	private greeted(bytes: Uint8Array, out: SessionAction[]): Next {
@@ -181,7 +193,7 @@ export class Dispatch implements Dispatching {
 		const { pool, backend } = this.reached();
 		if (pool.tls === null) return RELAY;
 		const action = secureFor(pool.tls, backend, this.known());
-		return { to: 'step-up', state: 'securing', action, withinMs: pool.connectTimeoutMs };
+		return enter('securing', pool.connectTimeoutMs, action);
 	}
 
 	private secured(): Next {
@@ -227,7 +239,7 @@ export class Dispatch implements Dispatching {
 		if (cause !== 'own-shortage') host.tally.connect(backend.slot, false);
 		this.session.journal.connectFailed(backend, cause, why);
 		if (this.session.journal.attempts > pool.retries.attempts) return this.connectFailed();
-		return { to: 'retry', delayMs: backoffMs(pool.retries, this.session.journal.attempts, world.rng()) };
+		return enter('backoff', backoffMs(pool.retries, this.session.journal.attempts, world.rng()));
 	}
 
 	private connectFailed(): Next {

@@ -129,38 +129,18 @@ export class Session implements Traveller {
 	private follow(next: Next | null, nowNs: number, out: SessionAction[]): void {
 		if (next === null) return;
 		switch (next.to) {
+			case 'enter':
+				this.enter(next.state, next.withinMs, nowNs);
+				if (next.action !== null) out.push(next.action);
+				return;
+			case 'stay':
+				out.push(next.action);
+				return;
 			case 'hold':
 				return this.hold(next.refusal, nowNs, out);
-			case 'pause':
-				return this.enter('waiting', next.delayMs, nowNs);
-			case 'read':
-				// More to read of the same moves no deadline.
-				if (this.state !== next.awaited) this.enter(next.awaited, next.withinMs, nowNs);
-				out.push({ type: 'peek', beyond: next.beyond, atMost: next.atMost });
-				return;
-			case 'handshake':
-				this.enter('handshaking', this.timeouts.tlsHandshakeMs, nowNs);
-				out.push({ type: 'handshake', tls: next.tls, serverName: next.serverName });
-				return;
 			case 'dispatch':
 				this.stage = next.stage;
 				return this.follow(next.stage.findPlace(nowNs), nowNs, out);
-			case 'queue':
-				this.journal.queued(next.pool, nowNs);
-				return this.enter('queued', next.pool.queue?.timeoutMs ?? 0, nowNs);
-			case 'connect': {
-				const { place, preface } = next;
-				this.journal.connecting(place, nowNs);
-				this.enter('connecting', place.pool.connectTimeoutMs, nowNs);
-				out.push({ type: 'connect', pool: place.pool, backend: place.backend, preface });
-				return;
-			}
-			case 'step-up':
-				this.enter(next.state, next.withinMs, nowNs);
-				out.push(next.action);
-				return;
-			case 'retry':
-				return this.enter('backoff', next.delayMs, nowNs);
 			case 'relay':
 				return this.startRelay(nowNs, out);
 			case 'end':
@@ -168,7 +148,7 @@ export class Session implements Traveller {
 		}
 	}
 
-	private enter(state: SessionState, waitMs: number | null, nowNs: number): void {
+	private enter(state: SessionState, waitMs: number, nowNs: number): void {
 		this.state = state;
 		this.stateDeadlineNs = after(nowNs, waitMs);
 	}

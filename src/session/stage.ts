@@ -1,7 +1,5 @@
-import type { Granted } from '../core/desk.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { SessionAction, SessionEvent } from '../core/session-io.ts';
-import type { PoolSnapshot, TerminateTls } from '../core/snapshot.ts';
 import type { RefusalDecision } from '../policy/admission.ts';
 import type { SessionDesk } from './context.ts';
 import type { Journal } from './journal.ts';
@@ -10,35 +8,21 @@ import type { SessionState } from './state.ts';
 /** What a client is asked to send first. */
 export type Awaited = 'proxy-header' | 'client-hello';
 
-/** Where a session goes from here; it changes its state and its deadline accordingly. */
+/** Where a session goes from here. */
 export type Next =
+	/** Into this state, for so long at the most; with an action, if the engine is to do something. */
+	| {
+			readonly to: 'enter';
+			readonly state: SessionState;
+			readonly withinMs: number;
+			readonly action: SessionAction | null;
+	  }
+	/** Nowhere: the state and its deadline stay. */
+	| { readonly to: 'stay'; readonly action: SessionAction }
 	/** The client is refused, but held unanswered or delayed. */
 	| { readonly to: 'hold'; readonly refusal: RefusalDecision }
-	/** A limit that lets clients wait has no room: come to the gates again after so long. */
-	| { readonly to: 'pause'; readonly delayMs: number }
-	/** More of what the client sends has to be read; `withinMs` counts from when the first of it was awaited. */
-	| {
-			readonly to: 'read';
-			readonly awaited: Awaited;
-			readonly withinMs: number;
-			readonly beyond: number;
-			readonly atMost: number;
-	  }
-	| { readonly to: 'handshake'; readonly tls: TerminateTls; readonly serverName: string | null }
 	/** The client is known and routed; this stage goes on. */
 	| { readonly to: 'dispatch'; readonly stage: Dispatching }
-	/** Wait in this pool's queue. */
-	| { readonly to: 'queue'; readonly pool: PoolSnapshot }
-	| { readonly to: 'connect'; readonly place: Granted; readonly preface: Uint8Array | null }
-	/** The connected backend is asked for TLS (`greet`), or TLS with it begins (`secure`). */
-	| {
-			readonly to: 'step-up';
-			readonly state: 'greeting' | 'securing';
-			readonly action: SessionAction;
-			readonly withinMs: number;
-	  }
-	/** Try again after so long. */
-	| { readonly to: 'retry'; readonly delayMs: number }
 	| { readonly to: 'relay' }
 	| { readonly to: 'end'; readonly outcome: Outcome; readonly detail: string | null; readonly manner: 'fin' | 'reset' };
 
@@ -68,6 +52,13 @@ export const RELAY: Next = { to: 'relay' };
 export const CLIENT_LEFT: Next = { to: 'end', outcome: 'client-left', detail: null, manner: 'fin' };
 export const CLIENT_RESET: Next = { to: 'end', outcome: 'client-reset', detail: null, manner: 'reset' };
 export const NO_ROUTE: Next = { to: 'end', outcome: 'no-route', detail: null, manner: 'fin' };
+
+export const enter = (state: SessionState, withinMs: number, action: SessionAction | null = null): Next => ({
+	to: 'enter',
+	state,
+	withinMs,
+	action,
+});
 
 /** The client is turned away politely. */
 export const turnAway = (outcome: Outcome, detail: string): Next => ({ to: 'end', outcome, detail, manner: 'fin' });

@@ -1,361 +1,288 @@
 import t from 'tap';
-import type { SessionAction, SessionEvent, TlsFacts } from '../../src/core/session-io.ts';
-import type { ClientAuth, ListenerTls, TerminateTls, UpstreamTls } from '../../src/core/snapshot.ts';
-import { refuseCertificate } from '../../src/policy/client-auth.ts';
-import { buildNetworkTable } from '../../src/policy/network-table.ts';
+import type { SessionEvent } from '../../src/core/session-io.ts';
+import type { ListenerTls } from '../../src/core/snapshot.ts';
+import { MAX_HELLO_WIRE_BYTES } from '../../src/wire/client-hello.ts';
 import { POSTGRES_SSL_REQUEST } from '../../src/wire/postgres.ts';
-import { type ProxyFacts, readProxyHeader, writeProxyHeader } from '../../src/wire/proxy-protocol.ts';
+import { MAX_PROXY_HEADER_BYTES, writeLocalHeader } from '../../src/wire/proxy-protocol.ts';
 import { clientHello } from '../support/client-hello.ts';
-import { type BenchSession, ip, SessionBench } from '../support/session-bench.ts';
-import { type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
+import { message, records } from '../support/hello-bytes.ts';
+import { ip, SessionBench } from '../support/session-bench.ts';
+import {
+	ACCEPTED,
+	arriving,
+	bytes,
+	CLOSED,
+	EARLY,
+	eof,
+	headerFor,
+	NO,
+	reset,
+	SHUTDOWN,
+	TRUSTED,
+	YES,
+} from '../support/session-steps.ts';
+import { type ListenerSpec, type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
+import { PASSTHROUGH, terminateTls } from '../support/tls-terms.ts';
 
-const ACCEPTED: SessionEvent = { type: 'accepted' };
-const EARLY: SessionEvent = { type: 'early-bytes' };
-const CONNECTED: SessionEvent = { type: 'connected' };
-const EOF: SessionEvent = { type: 'eof', side: 'client' };
-const bytes = (...parts: (Uint8Array | readonly number[])[]): SessionEvent => ({
-	type: 'bytes',
-	bytes: Uint8Array.from(parts.flatMap((part) => [...part])),
-});
-
-const PASSTHROUGH: ListenerTls = { mode: 'passthrough', startTls: null };
 const POSTGRES: ListenerTls = { mode: 'passthrough', startTls: 'postgres' };
-const TERMINATE: TerminateTls = {
-	mode: 'terminate',
-	startTls: null,
-	identity: '',
-	certificates: [],
-	minVersion: 'TLSv1.2',
-	ciphers: null,
-	alpn: [],
-	ticketKey: new Uint8Array(48),
-	clientAuth: null,
-};
-const UPSTREAM: UpstreamTls = {
-	identity: '',
-	startTls: null,
-	verify: true,
-	ca: null,
-	serverName: { from: 'backend' },
-	alpn: [],
-	minVersion: 'TLSv1.2',
-	clientCertificate: null,
-};
-const FACTS: TlsFacts = { version: 'TLSv1.3', cipher: 'AES', alpn: 'mqtt', resumed: false, certificate: null };
-const FROM = { from: buildNetworkTable(['192.0.2.0/24']), timeoutMs: 3_000 };
-const NO_TLVS: Omit<ProxyFacts, 'addresses'> = {
-	authority: null,
-	alpn: null,
-	ssl: null,
-	uniqueId: null,
-	crc32c: false,
-};
 const GSS_REQUEST = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30];
-
-const headerFor = (client: string): Uint8Array =>
-	writeProxyHeader('v2', {
-		addresses: {
-			source: { address: ip(client), port: 1234 },
-			destination: { address: ip('203.0.113.5'), port: 443 },
-		},
-		...NO_TLVS,
-	});
-
 const bench = (spec: SnapshotSpec): SessionBench => new SessionBench(snapshotOf(spec));
-
-/** The actions of one event, whole. */
-function acts(s: BenchSession, b: SessionBench, event: SessionEvent): SessionAction[] {
-	const out: SessionAction[] = [];
-	s.session.handle(event, b.nowNs, out);
-	return out;
-}
-
-/** What the backend is told first, when the session has come to its connect. */
-function prefaceOf(actions: readonly SessionAction[]): Uint8Array | null {
-	const connect = actions.find((action) => action.type === 'connect');
-	if (connect?.type !== 'connect') throw new Error('no connect');
-	return connect.preface;
-}
 
 t.test('behind a trusted peer the client is the one that the header names', async (t) => {
 	const b = bench({
 		overrides: { '198.51.100.0/24': 'DE' },
 		regions: [{ name: 'eu', countries: ['DE'] }],
-		listeners: [{ proxyProtocol: FROM, routes: [{ match: { regions: new Set([0]) }, to: ['pool0'] }] }],
+		listeners: [{ proxyProtocol: TRUSTED, routes: [{ match: { regions: new Set([0]) }, to: ['pool0'] }] }],
 	});
-	const s = b.open('192.0.2.1');
-	t.same(s.send(ACCEPTED), ['peek']);
-	t.equal(s.dueInMs, 3_000);
-	const header = headerFor('198.51.100.7');
-	s.send(EARLY);
-	t.same(s.send(bytes(header.subarray(0, 20))), ['peek'], 'half of it is none');
-	b.pass(1_000);
-	t.equal(s.dueInMs, 2_000, 'more of it moves no deadline');
-	t.same(s.send(bytes(header, [1, 2, 3])), ['consume', 'connect pool0-b0']);
-	s.send({ type: 'kill', outcome: 'shutdown' });
+	for (const version of ['v1', 'v2'] as const) {
+		const { s, client, accepted } = arriving(b);
+		t.same(accepted, ['peek']);
+		t.equal(s.dueInMs, 3_000);
+		const header = headerFor('198.51.100.7', version);
+		t.same(client.send(header.subarray(0, 20)), ['peek'], 'half of it is none');
+		b.pass(1_000);
+		t.equal(s.dueInMs, 2_000, 'more of it moves no deadline');
+		t.same(client.send(header.subarray(20), [1, 2, 3]), ['consume', 'connect pool0-b0']);
+		client.tell(SHUTDOWN);
+	}
+	const record = { peer: ip('192.0.2.1'), peerPort: 4000, client: ip('198.51.100.7'), clientPort: 1234 };
 	t.match(b.records, [
-		{ peer: ip('192.0.2.1'), client: ip('198.51.100.7'), clientPort: 1234, country: 'DE', region: 'eu' },
+		{ ...record, country: 'DE', region: 'eu', route: '1' },
+		{ ...record, country: 'DE', region: 'eu', route: '1' },
 	]);
 });
 
 t.test('from anybody else the bytes are payload, and nothing is read', async (t) => {
-	const b = bench({ listeners: [{ proxyProtocol: FROM }] });
+	const b = bench({ listeners: [{ proxyProtocol: TRUSTED }] });
 	t.same(b.open('203.0.113.9').send(ACCEPTED), ['connect pool0-b0']);
 	t.same(b.open(null).send(ACCEPTED), ['connect pool0-b0'], 'a unix socket has no address that could be trusted');
 });
 
-t.test('access is decided by the true client, room by the peer', async (t) => {
-	const access = {
-		allow: null,
-		deny: { networks: buildNetworkTable(['198.51.100.7']), countries: null, regions: null },
-		action: 'reset',
-		holdForMs: 0,
-	} as const;
-	const b = bench({ listeners: [{ proxyProtocol: FROM, access, maxConnections: 2 }] });
-	const refused = b.open();
-	refused.send(ACCEPTED);
-	t.same(refused.send(bytes(headerFor('198.51.100.7'))), ['consume', 'close reset']);
-	const waiting = b.open();
-	t.same(waiting.send(ACCEPTED), ['peek']);
-	t.same(b.open().send(ACCEPTED), ['close fin'], 'both places are taken before a byte is read');
-	t.match(b.records, [
-		{ outcome: 'access-denied', client: ip('198.51.100.7') },
-		{ outcome: 'max-connections', client: ip('192.0.2.1') },
-	]);
-});
-
-t.test('a header alone is no payload: who ends behind it while queued has left', async (t) => {
-	const queue = { number: 0, size: 2, timeoutMs: 3_000, first: false };
-	const b = bench({ pools: [{ queue, backends: [{ maxConnections: 1 }] }], listeners: [{ proxyProtocol: FROM }] });
-	b.open('203.0.113.1').send(ACCEPTED);
-	for (const [rest, actions] of [
-		[[], ['close fin']],
-		[[1], []],
-	] as const) {
-		const s = b.open();
-		s.send(ACCEPTED);
-		s.send(EARLY);
-		s.send(bytes(headerFor('198.51.100.7'), rest));
-		t.equal(s.session.currentState, 'queued');
-		t.same(s.send(EOF), actions);
+t.test('a header that speaks for nobody leaves the socket’s address', async (t) => {
+	const b = bench({ listeners: [{ proxyProtocol: TRUSTED }] });
+	for (const version of ['v1', 'v2'] as const) {
+		const { client } = arriving(b);
+		t.same(client.send(writeLocalHeader(version)), ['consume', 'connect pool0-b0']);
+		client.tell(SHUTDOWN);
 	}
-	t.match(b.records, [{ outcome: 'client-left' }]);
+	t.match(b.records, [{ client: ip('192.0.2.1') }, { client: ip('192.0.2.1'), clientPort: 4000 }]);
 });
 
-t.test('what does not come, or comes wrong, ends the session', async (t) => {
-	const cases: [
-		name: string,
-		listener: object,
-		events: (SessionEvent | 'wait')[],
-		outcome: string,
-		detail: RegExp | null,
-	][] = [
-		['no header in time', { proxyProtocol: FROM }, ['wait'], 'proxy-header-timeout', /3000 ms/],
-		['no header', { proxyProtocol: FROM }, [EARLY, bytes([71, 69, 84])], 'proxy-header-invalid', /./],
-		['half a header', { proxyProtocol: FROM }, [EARLY, bytes([0x50, 0x52]), EOF], 'proxy-header-invalid', /ended/],
-		['nothing, then FIN', { proxyProtocol: FROM }, [EOF], 'client-left', null],
-		['no hello in time', { tls: PASSTHROUGH }, ['wait'], 'client-hello-timeout', /5000 ms/],
-		['not TLS', { tls: PASSTHROUGH }, [EARLY, bytes([71, 69, 84])], 'not-tls', /./],
-		['half a hello', { tls: PASSTHROUGH }, [EARLY, bytes([22, 3, 1]), EOF], 'client-hello-invalid', /ended/],
-		['nothing but FIN', { tls: PASSTHROUGH }, [EOF], 'client-left', null],
-		['no handshake in time', { tls: TERMINATE }, [EARLY, bytes(clientHello({})), 'wait'], 'tls-failed', /10000 ms/],
-		[
-			'a failed handshake',
-			{ tls: TERMINATE },
-			[EARLY, bytes(clientHello({})), { type: 'tls-failed', reason: 'alert 42' }],
-			'tls-failed',
-			/alert 42/,
-		],
-		[
-			'PostgreSQL in the clear',
-			{ tls: POSTGRES },
-			[EARLY, bytes([0, 0, 0, 9, 0, 3, 0, 0, 0])],
-			'not-tls',
-			/SSLRequest/,
-		],
-		[
-			'bytes behind SSLRequest',
-			{ tls: POSTGRES },
-			[EARLY, bytes(POSTGRES_SSL_REQUEST, [1])],
-			'client-hello-invalid',
-			/before its answer/,
-		],
-		[
-			'direct TLS without ALPN',
-			{ tls: POSTGRES },
-			[EARLY, bytes(clientHello({}))],
-			'client-hello-invalid',
-			/postgresql/,
-		],
-		['two GSSENCRequests', { tls: POSTGRES }, [EARLY, bytes(GSS_REQUEST), bytes(GSS_REQUEST)], 'not-tls', /second/],
-	];
-	for (const [name, listener, events, outcome, detail] of cases) {
+t.test('header and hello may come in any pieces', async (t) => {
+	const header = headerFor('198.51.100.7');
+	const sent = [...header, ...clientHello({ serverName: 'a.example' }), 1, 2, 3];
+	const match = { sni: { exact: new Set(['a.example']), parents: new Set<string>() } };
+	const b = bench({
+		listeners: [{ proxyProtocol: TRUSTED, tls: PASSTHROUGH, routes: [{ match, to: ['pool0'] }] }],
+	});
+	for (let cut = 1; cut < sent.length; cut++) {
+		const { s, client } = arriving(b);
+		const words = [...client.send(sent.slice(0, cut)), ...client.send(sent.slice(cut))];
+		t.same(
+			words.filter((word) => word !== 'peek'),
+			['consume', 'connect pool0-b0'],
+			`cut at ${cut}`,
+		);
+		t.same(s.send(eof('client')), [], 'what was sent behind the header is payload');
+	}
+	const { client } = arriving(b);
+	const words = sent.slice(0, -3).flatMap((byte) => client.send([byte]));
+	t.equal(words.at(-1), 'connect pool0-b0', 'a byte at a time');
+});
+
+t.test('the time for a hello begins when it is awaited', async (t) => {
+	const b = bench({ listeners: [{ proxyProtocol: TRUSTED, tls: PASSTHROUGH }] });
+	const { s, client } = arriving(b);
+	b.pass(2_900);
+	t.same(client.send(headerFor('198.51.100.7')), ['consume', 'peek']);
+	t.equal(s.dueInMs, 5_000);
+	b.pass(4_000);
+	client.send(clientHello({}).subarray(0, 10));
+	t.equal(s.dueInMs, 1_000);
+	t.same(client.expire(), ['close fin']);
+	t.match(b.records, [{ outcome: 'client-hello-timeout', detail: '5000 ms', durationMs: 7_900 }]);
+});
+
+t.test('an answer is asked for as long as one can come', async (t) => {
+	for (const [listener, most] of [
+		[{ proxyProtocol: TRUSTED }, MAX_PROXY_HEADER_BYTES],
+		[{ tls: PASSTHROUGH }, MAX_HELLO_WIRE_BYTES],
+	] as const) {
+		const b = bench({ listeners: [listener] });
+		t.same(b.open().act(ACCEPTED), [{ type: 'peek', beyond: 0, atMost: most }]);
+	}
+	const endless = records(message(new Uint8Array(60_000)), 1);
+	const b = bench({ listeners: [{ tls: PASSTHROUGH }] });
+	const { client } = arriving(b);
+	for (let at = 0; at < MAX_HELLO_WIRE_BYTES; at += 8_192) client.send(endless.subarray(at, at + 8_192));
+	t.match(b.records, [{ outcome: 'client-hello-invalid', detail: `no end within ${MAX_HELLO_WIRE_BYTES} bytes` }]);
+});
+
+/** What a client at this listener does, and what comes of it; `wait`: its time runs out. */
+const ENDINGS: Readonly<
+	Record<string, [listener: ListenerSpec, events: (SessionEvent | 'wait')[], outcome: string, detail: RegExp | null]>
+> = {
+	'no header in time': [{ proxyProtocol: TRUSTED }, ['wait'], 'proxy-header-timeout', /^3000 ms$/],
+	'half a header in time': [
+		{ proxyProtocol: TRUSTED },
+		[EARLY, bytes([0x50]), 'wait'],
+		'proxy-header-timeout',
+		/^3000 ms$/,
+	],
+	'no header': [{ proxyProtocol: TRUSTED }, [EARLY, bytes([71, 69, 84])], 'proxy-header-invalid', /byte 71/],
+	'half a header': [
+		{ proxyProtocol: TRUSTED },
+		[EARLY, bytes([0x50, 0x52]), eof('client')],
+		'proxy-header-invalid',
+		/ended in the middle/,
+	],
+	'nothing, then FIN': [{ proxyProtocol: TRUSTED }, [eof('client')], 'client-left', null],
+	'nothing, then RST': [{ proxyProtocol: TRUSTED }, [reset('client')], 'client-reset', null],
+	'no hello in time': [{ tls: PASSTHROUGH }, ['wait'], 'client-hello-timeout', /^5000 ms$/],
+	'not TLS': [{ tls: PASSTHROUGH }, [EARLY, bytes([71, 69, 84])], 'not-tls', /first byte 71/],
+	'half a hello': [
+		{ tls: PASSTHROUGH },
+		[EARLY, bytes([22, 3, 1]), eof('client')],
+		'client-hello-invalid',
+		/ended in the middle/,
+	],
+	'an alert': [{ tls: PASSTHROUGH }, [EARLY, bytes([21, 3, 1])], 'client-hello-invalid', /record of type 21/],
+	'nothing but FIN': [{ tls: PASSTHROUGH }, [eof('client')], 'client-left', null],
+	'a RST within the hello': [{ tls: PASSTHROUGH }, [EARLY, bytes([22, 3, 1]), reset('client')], 'client-reset', null],
+	'a header and no more': [
+		{ proxyProtocol: TRUSTED, tls: PASSTHROUGH },
+		[EARLY, bytes(headerFor('198.51.100.7')), eof('client')],
+		'client-left',
+		null,
+	],
+	'no handshake in time': [
+		{ tls: terminateTls() },
+		[EARLY, bytes(clientHello({})), 'wait'],
+		'tls-failed',
+		/no handshake within 10000 ms/,
+	],
+	'a failed handshake': [
+		{ tls: terminateTls() },
+		[EARLY, bytes(clientHello({})), { type: 'tls-failed', reason: 'alert 42' }],
+		'tls-failed',
+		/^alert 42$/,
+	],
+	'a RST within the handshake': [
+		{ tls: terminateTls() },
+		[EARLY, bytes(clientHello({})), reset('client')],
+		'client-reset',
+		null,
+	],
+	'PostgreSQL in the clear': [
+		{ tls: POSTGRES },
+		[EARLY, bytes([0, 0, 0, 9, 0, 3, 0, 0, 0])],
+		'not-tls',
+		/neither SSLRequest nor a ClientHello/,
+	],
+	'bytes behind SSLRequest': [
+		{ tls: POSTGRES },
+		[EARLY, bytes(POSTGRES_SSL_REQUEST, clientHello({}))],
+		'client-hello-invalid',
+		/before its answer/,
+	],
+	'half an SSLRequest': [
+		{ tls: POSTGRES },
+		[EARLY, bytes(POSTGRES_SSL_REQUEST.subarray(0, 5)), eof('client')],
+		'client-hello-invalid',
+		/ended in the middle/,
+	],
+	'no hello behind SSLRequest': [
+		{ tls: POSTGRES },
+		[EARLY, bytes(POSTGRES_SSL_REQUEST), eof('client')],
+		'client-left',
+		null,
+	],
+	'SSLRequest twice': [
+		{ tls: POSTGRES },
+		[EARLY, bytes(POSTGRES_SSL_REQUEST), EARLY, bytes(POSTGRES_SSL_REQUEST)],
+		'not-tls',
+		/first byte 0/,
+	],
+	'direct TLS without ALPN': [
+		{ tls: POSTGRES },
+		[EARLY, bytes(clientHello({ alpn: ['h2'] }))],
+		'client-hello-invalid',
+		/must offer ALPN postgresql/,
+	],
+	'two GSSENCRequests': [
+		{ tls: POSTGRES },
+		[EARLY, bytes(GSS_REQUEST), EARLY, bytes(GSS_REQUEST)],
+		'not-tls',
+		/a second GSSENCRequest/,
+	],
+};
+
+for (const [name, [listener, events, outcome, detail]] of Object.entries(ENDINGS)) {
+	t.test(`${name}: ${outcome}`, async (t) => {
 		const b = bench({ listeners: [listener] });
 		const s = b.open();
 		s.send(ACCEPTED);
 		for (const event of events) event === 'wait' ? s.expire() : s.send(event);
-		t.equal(s.session.currentState, 'closing', name);
-		t.match(b.records, [{ outcome }], name);
-		if (detail !== null) t.match(b.records[0]?.detail, detail, name);
-		s.send({ type: 'closed' });
-		t.equal(b.board.total, 0, `${name}: everything is given back`);
-	}
-});
+		t.equal(s.session.currentState, 'closing');
+		s.send(CLOSED);
+		t.equal(b.records[0]?.outcome, outcome);
+		if (detail === null) t.equal(b.records[0]?.detail, null);
+		else t.match(b.records[0]?.detail, detail);
+		t.equal(b.records[0]?.attempts, 0, 'no backend was bothered');
+		t.equal(b.board.total, 0, 'everything is given back');
+	});
+}
 
-t.test('routes go by what the ClientHello says, and it goes into the record', async (t) => {
-	const routes = [
-		{ match: { sni: { exact: new Set<string>(), parents: new Set(['eu.example']) } }, to: ['eu'] },
-		{ match: { alpn: new Set(['mqtt']) }, to: ['us'] },
+t.test('a FIN that came before it was asked: what was sent is all there is', async (t) => {
+	const hello = clientHello({});
+	const cases: [name: string, sent: Uint8Array, words: string[], outcome: string | null][] = [
+		['nothing', new Uint8Array(0), ['close fin'], 'client-left'],
+		['half a hello', hello.subarray(0, 20), ['peek', 'close fin'], 'client-hello-invalid'],
+		['a hello', hello, ['peek', 'connect pool0-b0'], null],
 	];
-	const pools = [{ name: 'eu' }, { name: 'us' }];
-	const cases: [hello: Parameters<typeof clientHello>[0], actions: string[], record: object][] = [
-		[{ serverName: 'A.eu.example', alpn: ['h2'] }, ['connect eu-b0'], { sni: 'a.eu.example', alpn: 'h2', route: '1' }],
-		[{ serverName: 'eu.example', alpn: ['x', 'mqtt'] }, ['connect us-b0'], { alpn: 'x,mqtt', route: '2' }],
-		[{}, ['close fin'], { outcome: 'no-route', sni: null, alpn: null }],
-	];
-	for (const [hello, actions, record] of cases) {
-		const b = bench({ pools, listeners: [{ tls: PASSTHROUGH, routes }] });
-		const s = b.open();
-		s.send(ACCEPTED);
-		t.same(s.send(bytes(clientHello(hello))), actions);
-		s.send({ type: 'kill', outcome: 'shutdown' });
-		t.match(b.records, [record]);
+	for (const [name, sent, words, outcome] of cases) {
+		const b = bench({ listeners: [{ tls: PASSTHROUGH, maxConnections: 1, overflow: 'wait' }] });
+		const other = b.open();
+		other.send(ACCEPTED);
+		const { client } = arriving(b);
+		if (sent.length > 0) client.send(sent);
+		t.same(client.tell(eof('client')), [], 'it waits for room at the listener');
+		other.send(SHUTDOWN);
+		other.send(CLOSED);
+		t.same(client.expire(), words, name);
+		t.equal(b.records[1]?.outcome ?? null, outcome, name);
+		if (outcome !== null) continue;
+		t.same(client.tell({ type: 'connected' }), ['relay', 'shutdown backend'], 'and the FIN is passed on');
 	}
+	const b = bench({ listeners: [{ tls: POSTGRES, maxConnections: 1, overflow: 'wait' }] });
+	const other = b.open();
+	other.send(ACCEPTED);
+	const { client } = arriving(b);
+	client.send(POSTGRES_SSL_REQUEST);
+	client.tell(eof('client'));
+	other.send(SHUTDOWN);
+	other.send(CLOSED);
+	t.same(client.expire(), ['peek', 'consume', 'reply', 'close fin'], 'it asked for TLS, and no hello can follow');
 });
 
-t.test('no handshake is made for a client without a route, and no backend is bothered before it', async (t) => {
-	const routes = [{ match: { alpn: new Set(['mqtt']) }, to: ['pool0'] }];
-	const b = bench({ listeners: [{ tls: TERMINATE, routes }] });
-	const [lost, found] = [b.open(), b.open()];
-	lost.send(ACCEPTED);
-	t.same(lost.send(bytes(clientHello({ alpn: ['h2'] }))), ['close fin']);
-	found.send(ACCEPTED);
-	t.same(found.send(bytes(clientHello({ alpn: ['mqtt'] }))), ['handshake']);
-	t.same(found.send({ type: 'tls-ready', tls: FACTS }), ['connect pool0-b0']);
-	found.send({ type: 'kill', outcome: 'shutdown' });
-	t.match(b.records, [{ outcome: 'no-route' }, { tls: 'TLSv1.3 AES', alpn: 'mqtt' }]);
-});
-
-t.test('PostgreSQL: declined, accepted, and the backend asked the same', async (t) => {
+t.test('PostgreSQL: GSSENCRequest is declined, SSLRequest accepted, together or apart', async (t) => {
 	const b = bench({ listeners: [{ tls: POSTGRES }] });
-	const s = b.open();
-	s.send(ACCEPTED);
-	t.same(acts(s, b, bytes(GSS_REQUEST)).slice(0, 2), [
-		{ type: 'consume', bytes: 8 },
-		{ type: 'reply', bytes: Uint8Array.of(0x4e) },
-	]);
-	t.same(acts(s, b, bytes(POSTGRES_SSL_REQUEST)).slice(0, 2), [
-		{ type: 'consume', bytes: 8 },
-		{ type: 'reply', bytes: Uint8Array.of(0x53) },
-	]);
-	t.same(s.send(bytes(clientHello({ serverName: 'db.example' }))), ['connect pool0-b0']);
-	t.same(acts(s, b, CONNECTED), [{ type: 'greet', bytes: POSTGRES_SSL_REQUEST }]);
-	t.equal(s.dueInMs, 5_000);
-	t.same(s.send({ type: 'greeted', bytes: Uint8Array.of(0x53) }), ['relay']);
-	const direct = b.open();
-	direct.send(ACCEPTED);
-	direct.send(bytes(clientHello({ alpn: ['postgresql'] })));
-	t.same(direct.send(CONNECTED), ['relay'], 'a backend of one who did not ask is not asked');
-});
-
-t.test('a backend that refuses TLS is a failed connect, and another one is tried', async (t) => {
-	const answers = [Uint8Array.of(0x4e), Uint8Array.of(0x53, 0x53), Uint8Array.of(0x45)];
-	for (const answer of answers) {
-		const tls = { ...UPSTREAM, startTls: 'postgres' } as const;
-		const b = bench({ pools: [{ tls, backends: [{}, {}], retries: { attempts: 1, backoffMs: 1, maxBackoffMs: 1 } }] });
-		const s = b.open();
-		s.send(ACCEPTED);
-		t.same(s.send(CONNECTED), ['greet']);
-		t.same(s.send({ type: 'greeted', bytes: answer }), ['cancel-connect']);
-		t.match(b.connects, [{ ok: false }], 'it counts for passive health');
-		t.same(s.expire(), ['connect pool0-b1']);
-		s.send(CONNECTED);
-		t.same(s.send({ type: 'upstream-tls-failed', reason: 'closed' }), ['close reset']);
-		t.match(b.records, [{ outcome: 'upstream-tls-failed', attempts: 2, detail: /pool0-b1: tls \(closed\)/ }]);
+	const hello = clientHello({ serverName: 'db.example' });
+	for (const pieces of [
+		[GSS_REQUEST, POSTGRES_SSL_REQUEST],
+		[[...GSS_REQUEST, ...POSTGRES_SSL_REQUEST]],
+		[...GSS_REQUEST, ...POSTGRES_SSL_REQUEST].map((byte) => [byte]),
+	]) {
+		const { client } = arriving(b);
+		const words = pieces.flatMap((piece) => client.send(piece));
+		t.same(
+			words.filter((word) => word !== 'peek'),
+			['consume', 'reply', 'consume', 'reply'],
+		);
+		t.same(client.answers, [NO, YES]);
+		t.same(client.send(hello), ['connect pool0-b0']);
 	}
-});
-
-t.test('TLS to a backend asks for the name and the protocols that the pool says', async (t) => {
-	const secure = (given: Partial<UpstreamTls>): SessionAction | undefined => {
-		const tls = { ...UPSTREAM, ...given };
-		const b = bench({ pools: [{ tls, backends: [{ hostName: 'b.internal' }] }], listeners: [{ tls: TERMINATE }] });
-		const s = b.open();
-		s.send(ACCEPTED);
-		s.send(bytes(clientHello({ serverName: 'client.example' })));
-		s.send({ type: 'tls-ready', tls: FACTS });
-		return acts(s, b, CONNECTED)[0];
-	};
-	t.match(secure({}), { type: 'secure', serverName: 'b.internal', alpn: [] });
-	t.match(secure({ serverName: { from: 'sni' } }), { serverName: 'client.example' });
-	t.match(secure({ serverName: { name: 'fixed.example' }, alpn: ['h2'] }), {
-		serverName: 'fixed.example',
-		alpn: ['h2'],
-	});
-	t.match(secure({ alpn: 'client' }), { alpn: ['mqtt'] });
-});
-
-t.test('a backend is told who is calling, before anything else and with every try', async (t) => {
-	const proxyProtocol = { version: 'v2', tlvs: [] } as const;
-	const b = bench({
-		pools: [{ proxyProtocol, backends: [{}, {}], retries: { attempts: 1, backoffMs: 1, maxBackoffMs: 1 } }],
-		listeners: [{ proxyProtocol: FROM, needsLocal: true }],
-	});
-	const s = b.open();
-	s.send(ACCEPTED);
-	const told = prefaceOf(acts(s, b, bytes(headerFor('198.51.100.7'))));
-	t.match(readProxyHeader(told ?? new Uint8Array()), {
-		header: {
-			addresses: {
-				source: { address: ip('198.51.100.7'), port: 1234 },
-				destination: { address: ip('203.0.113.5'), port: 443 },
-			},
-		},
-	});
-	s.send({ type: 'connect-failed', cause: 'refused', code: 'ECONNREFUSED' });
-	b.nowNs = s.session.deadlineNs;
-	t.same(prefaceOf(acts(s, b, { type: 'deadline' })), told);
-});
-
-t.test('without an address to tell the header says so, and a pool without the key gets none', async (t) => {
-	const v1 = bench({ pools: [{ proxyProtocol: { version: 'v1', tlvs: [] } }], listeners: [{ needsLocal: true }] });
-	const s = v1.open(null);
-	t.equal(String.fromCharCode(...(prefaceOf(acts(s, v1, ACCEPTED)) ?? [])), 'PROXY UNKNOWN\r\n');
-	const none = bench({});
-	t.equal(prefaceOf(acts(none.open(), none, ACCEPTED)), null);
-});
-
-t.test('client certificates: who may come in', async (t) => {
-	const auth = (given: Partial<ClientAuth>): ClientAuth => ({
-		ca: '',
-		mode: 'require',
-		names: [],
-		fingerprints: [],
-		...given,
-	});
-	const good = { verified: true, error: null, commonName: 'a', names: ['a.devices.example', 'a'], fingerprint: 'ff' };
-	const bad = { ...good, verified: false, error: 'certificate has expired' };
-	const cases: [ClientAuth | null, typeof good | typeof bad | null, RegExp | null][] = [
-		[null, null, null],
-		[auth({}), null, /none was sent/],
-		[auth({ mode: 'request' }), null, null],
-		[auth({}), good, null],
-		[auth({}), bad, /certificate has expired/],
-		[auth({ mode: 'request' }), bad, /certificate has expired/],
-		[auth({ names: ['*.devices.example'] }), good, null],
-		[auth({ names: ['devices.example', '*.example'] }), good, /names/],
-		[auth({ fingerprints: ['ff'] }), good, null],
-		[auth({ fingerprints: ['00'] }), good, /fingerprint/],
-		[auth({ fingerprints: ['ff'], names: ['b'] }), good, /names/],
-	];
-	for (const [given, certificate, refused] of cases) {
-		const why = refuseCertificate(given, certificate);
-		if (refused === null) t.equal(why, null);
-		else t.match(why, refused);
-	}
-	const b = bench({ listeners: [{ tls: { ...TERMINATE, clientAuth: auth({}) } }] });
-	const s = b.open();
-	s.send(ACCEPTED);
-	s.send(bytes(clientHello({})));
-	t.same(s.send({ type: 'tls-ready', tls: FACTS }), ['close fin']);
-	t.match(b.records, [{ outcome: 'tls-failed', detail: /none was sent/ }]);
+	const direct = arriving(b);
+	t.same(direct.client.send(clientHello({ alpn: ['x', 'postgresql'] })), ['connect pool0-b0']);
+	t.same(direct.client.answers, [], 'who begins with TLS is answered by TLS alone');
 });

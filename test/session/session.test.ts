@@ -1,46 +1,17 @@
 import t from 'tap';
-import type { SessionEvent, TlsFacts } from '../../src/core/session-io.ts';
-import type {
-	AccessRules,
-	ListenerTls,
-	PerClientLimits,
-	PoolQueueSnapshot,
-	UpstreamTls,
-} from '../../src/core/snapshot.ts';
-import { buildNetworkTable } from '../../src/policy/network-table.ts';
+import type { SessionEvent } from '../../src/core/session-io.ts';
+import type { AccessRules, PoolQueueSnapshot } from '../../src/core/snapshot.ts';
 import type { SessionState } from '../../src/session/state.ts';
 import { clientHello } from '../support/client-hello.ts';
 import { type BenchSession, SessionBench } from '../support/session-bench.ts';
-import { type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
+import { ACCEPTED, CLOSED, CONNECTED, eof, REFUSED, reset, TRUSTED } from '../support/session-steps.ts';
+import { denying, perClient, type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
+import { PASSTHROUGH, terminateTls, tlsFacts, upstreamTls } from '../support/tls-terms.ts';
 
 const QUEUE: PoolQueueSnapshot = { number: 0, size: 2, timeoutMs: 3_000, first: false };
 
 const bench = (spec: SnapshotSpec = {}): SessionBench => new SessionBench(snapshotOf(spec));
-const ACCEPTED: SessionEvent = { type: 'accepted' };
-const CONNECTED: SessionEvent = { type: 'connected' };
-const CLOSED: SessionEvent = { type: 'closed' };
-const REFUSED: SessionEvent = { type: 'connect-failed', cause: 'refused', code: 'ECONNREFUSED' };
-const eof = (side: 'client' | 'backend'): SessionEvent => ({ type: 'eof', side });
-const reset = (side: 'client' | 'backend'): SessionEvent => ({ type: 'reset', side });
-
-const denyAll = (action: AccessRules['action']): AccessRules => ({
-	allow: null,
-	deny: { networks: buildNetworkTable(['0.0.0.0/0']), countries: null, regions: null },
-	action,
-	holdForMs: 10_000,
-});
-
-const perClient = (more: Partial<PerClientLimits>): PerClientLimits => ({
-	maxConnections: null,
-	rates: [],
-	prefixV4: 32,
-	prefixV6: 64,
-	action: 'close',
-	holdForMs: 10_000,
-	tableSize: 100,
-	table: 0,
-	...more,
-});
+const denyAll = (action: AccessRules['action']): AccessRules => denying('0.0.0.0/0', action);
 
 /** A session brought into a state by the shortest way. */
 function bring(
@@ -61,35 +32,12 @@ function bring(
 	return s;
 }
 
-const TLS_FACTS: TlsFacts = { version: 'TLSv1.3', cipher: 'X', alpn: null, resumed: false, certificate: null };
 const HELLO: SessionEvent = { type: 'bytes', bytes: clientHello({ serverName: 'a.example', alpn: ['mqtt'] }) };
-
-const PASSTHROUGH: ListenerTls = { mode: 'passthrough', startTls: null };
-const TERMINATE: ListenerTls = {
-	mode: 'terminate',
-	startTls: null,
-	identity: '',
-	certificates: [],
-	minVersion: 'TLSv1.2',
-	ciphers: null,
-	alpn: [],
-	ticketKey: new Uint8Array(48),
-	clientAuth: null,
-};
-const UPSTREAM_TLS: UpstreamTls = {
-	identity: '',
-	startTls: null,
-	verify: true,
-	ca: null,
-	serverName: { from: 'backend' },
-	alpn: [],
-	minVersion: 'TLSv1.2',
-	clientCertificate: null,
-};
+const TERMINATE = terminateTls();
 
 /** One backend with one place, as a state asks for it. */
 function poolFor(state: SessionState): NonNullable<SnapshotSpec['pools']>[number] {
-	const tls = state === 'greeting' ? ({ ...UPSTREAM_TLS, startTls: 'postgres' } as const) : UPSTREAM_TLS;
+	const tls = upstreamTls({ startTls: state === 'greeting' ? 'postgres' : null });
 	return { queue: QUEUE, backends: [{ maxConnections: 1 }], ...(stepsUp(state) ? { tls } : {}) };
 }
 
@@ -97,8 +45,7 @@ const stepsUp = (state: SessionState): boolean => state === 'greeting' || state 
 
 function listenerFor(state: SessionState): NonNullable<SnapshotSpec['listeners']>[number] {
 	if (state === 'waiting') return { maxConnections: 0, overflow: 'wait' };
-	if (state === 'proxy-header')
-		return { proxyProtocol: { from: buildNetworkTable(['192.0.2.0/24']), timeoutMs: 3_000 } };
+	if (state === 'proxy-header') return { proxyProtocol: TRUSTED };
 	if (state === 'client-hello') return { tls: PASSTHROUGH };
 	if (state === 'handshaking') return { tls: TERMINATE };
 	return state === 'silent' || state === 'tarpit' ? { access: denyAll(state) } : {};
@@ -153,7 +100,7 @@ const EVENTS: Readonly<Record<string, SessionEvent>> = {
 	'a hello': HELLO,
 	'bytes that are none': { type: 'bytes', bytes: Uint8Array.of(0) },
 	'half a hello': { type: 'bytes', bytes: Uint8Array.of(22, 3, 1) },
-	'tls ready': { type: 'tls-ready', tls: TLS_FACTS },
+	'tls ready': { type: 'tls-ready', tls: tlsFacts() },
 	'tls failed': { type: 'tls-failed', reason: 'no' },
 	'greeted well': { type: 'greeted', bytes: Uint8Array.of(0x53) },
 	'greeted badly': { type: 'greeted', bytes: Uint8Array.of(0x4e) },

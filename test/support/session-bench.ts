@@ -83,6 +83,9 @@ export class SessionBench {
 	}
 }
 
+/** Where clients connect. */
+const LOCAL = { address: ip('192.0.2.254'), port: 443 };
+
 /** A session with its meter; `send` answers the actions in short words. */
 export class BenchSession {
 	readonly meter: BenchMeter = newMeter();
@@ -91,21 +94,30 @@ export class BenchSession {
 
 	constructor(bench: SessionBench, peer: IpAddress | null, listener: number) {
 		this.bench = bench;
-		const facts = { listener, peer: { address: peer, port: 4000 }, local: null };
+		const facts = { listener, peer: { address: peer, port: 4000 }, local: peer === null ? null : LOCAL };
 		this.session = new Session(bench.context, facts, this.meter, bench.nowNs);
 	}
 
 	send(event: SessionEvent): string[] {
+		return this.act(event).map(inWords);
+	}
+
+	/** As `send`, with the actions as they are. */
+	act(event: SessionEvent): SessionAction[] {
 		const out: SessionAction[] = [];
 		this.session.handle(event, this.bench.nowNs, out);
-		return out.map(inWords);
+		return out;
 	}
 
 	/** Moves time to the session's deadline and tells it. */
 	expire(): string[] {
+		return this.actAtDeadline().map(inWords);
+	}
+
+	actAtDeadline(): SessionAction[] {
 		if (this.session.deadlineNs === Number.POSITIVE_INFINITY) throw new Error('no deadline is set');
 		this.bench.nowNs = this.session.deadlineNs;
-		return this.send({ type: 'deadline' });
+		return this.act({ type: 'deadline' });
 	}
 
 	/** Milliseconds until the deadline. */
@@ -119,7 +131,7 @@ export class BenchSession {
 	}
 }
 
-function inWords(action: SessionAction): string {
+export function inWords(action: SessionAction): string {
 	switch (action.type) {
 		case 'connect':
 			return `connect ${action.backend.name}`;

@@ -1,8 +1,10 @@
 import {
+	type AccessRules,
 	type BackendSnapshot,
 	type GeoSnapshot,
 	type ListenerSnapshot,
 	type ListenerTimeouts,
+	type PerClientLimits,
 	type PoolSnapshot,
 	type ProcessSnapshot,
 	type RateLimit,
@@ -60,6 +62,27 @@ export const rate = (count: number, windowMs: number): RateLimit => ({
 	count,
 	windowMs,
 	text: `${count}/${windowMs}ms`,
+});
+
+/** What one client may have. */
+export const perClient = (more: Partial<PerClientLimits>): PerClientLimits => ({
+	maxConnections: null,
+	rates: [],
+	prefixV4: 32,
+	prefixV6: 64,
+	action: 'close',
+	holdForMs: 10_000,
+	tableSize: 100,
+	table: 0,
+	...more,
+});
+
+/** Nobody from this network may come in. */
+export const denying = (network: string, action: AccessRules['action']): AccessRules => ({
+	allow: null,
+	deny: { networks: buildNetworkTable([network]), countries: null, regions: null },
+	action,
+	holdForMs: 10_000,
 });
 
 /** A whole snapshot from the few things a test cares about: one listener to one pool unless told otherwise. */

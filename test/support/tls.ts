@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, createServer, type TLSSocket, type TlsOptions } from 'node:tls';
-import type { CertificateSnapshot, TerminateTls, UpstreamTls } from '../../src/core/snapshot.ts';
+import type { CertificateSnapshot } from '../../src/core/snapshot.ts';
 import type { Issued } from './certificates.ts';
 import type { Backend, Teardown } from './echo.ts';
 import { Peer, targetOf } from './peers.ts';
+
+export { terminateTls, upstreamTls } from './tls-terms.ts';
 
 /** A certificate as a snapshot has it, with the DNS names it was issued for. */
 export function certificateOf(issued: Issued, more: Partial<CertificateSnapshot> = {}): CertificateSnapshot {
@@ -17,44 +19,6 @@ export function certificateOf(issued: Issued, more: Partial<CertificateSnapshot>
 		ocsp: null,
 		names: names.filter((name) => name.startsWith('DNS:')).map((name) => name.slice('DNS:'.length).toLowerCase()),
 		isDefault: false,
-		...more,
-	};
-}
-
-let identities = 0;
-
-/** How a listener terminates TLS; the first certificate is the default one. Each call has an identity of its own. */
-export function terminateTls(
-	certificates: readonly CertificateSnapshot[],
-	more: Partial<TerminateTls> = {},
-): TerminateTls {
-	identities += 1;
-	return {
-		mode: 'terminate',
-		startTls: null,
-		identity: `test ${identities}`,
-		certificates: certificates.map((certificate, at) => (at === 0 ? { ...certificate, isDefault: true } : certificate)),
-		minVersion: 'TLSv1.2',
-		ciphers: null,
-		alpn: [],
-		ticketKey: Buffer.alloc(48, 7),
-		clientAuth: null,
-		...more,
-	};
-}
-
-/** How a pool speaks TLS. */
-export function upstreamTls(more: Partial<UpstreamTls> = {}): UpstreamTls {
-	identities += 1;
-	return {
-		identity: `test ${identities}`,
-		startTls: null,
-		verify: true,
-		ca: null,
-		serverName: { from: 'backend' },
-		alpn: [],
-		minVersion: 'TLSv1.2',
-		clientCertificate: null,
 		...more,
 	};
 }

@@ -1,6 +1,6 @@
 /** @import { BucketView, CountryView, EventView, ListenerView, StatusView } from '../views.ts' */
-import { ask, look, token } from './api.js';
-import { charts } from './charts.js';
+import { ask, look, past, token } from './api.js';
+import { charts, WINDOW } from './charts.js';
 import { byId, element } from './element.js';
 import { showPools } from './pools.js';
 import { ageText, bandwidthText, bytesText, ofCap } from './words.js';
@@ -143,6 +143,20 @@ async function refresh() {
 	}
 }
 
+/** What was before this page was opened; without a history the charts begin with now. */
+async function recall() {
+	const { points } = await past(WINDOW);
+	const times = points.map(({ time }) => Date.parse(time) / 1000);
+	drawn.throughput.begin(times, [
+		points.map(({ uploadBytesPerSecond }) => uploadBytesPerSecond),
+		points.map(({ downloadBytesPerSecond }) => downloadBytesPerSecond),
+	]);
+	drawn.connections.begin(times, [
+		points.map(({ active }) => active),
+		points.map(({ endedPerSecond }) => endedPerSecond),
+	]);
+}
+
 /** One look at a time, and none while nobody sees the page. */
 async function follow() {
 	if (!document.hidden) await refresh();
@@ -214,4 +228,5 @@ function redraw() {
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
 
 if (token.get() !== '') byId('token', HTMLInputElement).placeholder = 'in use';
+recall().catch(() => {});
 void follow();
