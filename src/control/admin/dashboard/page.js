@@ -105,7 +105,7 @@ function showEvents(events) {
 	const list = byId('events', HTMLOListElement);
 	for (const { number, time, level, msg, fields } of events) {
 		lastEvent = Math.max(lastEvent, number);
-		const rest = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
+		const rest = Object.entries(fields).flatMap(([name, value]) => (value === null ? [] : [`${name} ${value}`]));
 		list.prepend(
 			element(
 				'li',
@@ -216,9 +216,16 @@ byId('theme', HTMLButtonElement).addEventListener('click', (event) => {
 	dataset.theme = next;
 	if (event.currentTarget instanceof HTMLElement)
 		event.currentTarget.setAttribute('aria-pressed', String(next === 'dark'));
+	redraw();
+});
+
+/** The charts are drawn in colours, not by the style sheet. */
+function redraw() {
 	drawn.throughput.draw();
 	drawn.connections.draw();
-});
+}
+
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
 
 if (token.get() !== '') byId('token', HTMLInputElement).placeholder = 'in use';
 recall().catch(() => {});
