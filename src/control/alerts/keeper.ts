@@ -58,8 +58,10 @@ export class AlertKeeper {
 		const nowMs = this.#parts.nowMs();
 		const readings = this.#readings();
 		if (readings === null) return;
+		// Backends may be many, and alerts, too: each looks at its own metric alone.
+		const byMetric = Map.groupBy(readings, ({ name }) => name);
 		for (const kept of this.#kept.values()) {
-			kept.verdict = kept.watch.look(readings, nowMs);
+			kept.verdict = kept.watch.look(byMetric.get(kept.terms.condition.metric) ?? [], nowMs);
 			const { phase, told } = advance(kept.phase, kept.verdict.met, nowMs, kept.terms.forMs);
 			kept.phase = phase;
 			if (told === null) kept.courier.tick(nowMs);
