@@ -4,6 +4,7 @@ import { type Test, test } from 'tap';
 import type { ConfigInput } from '../src/control/config/schema.ts';
 import { eventually, startApp } from './support/app.ts';
 import { EchoClient, echoBackend } from './support/backends.ts';
+import { refusingAddress } from './support/net-ports.ts';
 
 async function hook(t: Test, answer: RequestListener): Promise<string> {
 	const server = createServer(answer).listen(0, '127.0.0.1');
@@ -41,7 +42,7 @@ test('an alert tells its webhook and the log, without any admin server; dead web
 	const alerts = [
 		{ name: 'busy', when, webhook: url },
 		{ name: 'hanging', when, webhook: hanging },
-		{ name: 'refused', when, webhook: 'http://127.0.0.1:1/secret-path' },
+		{ name: 'refused', when, webhook: `http://${await refusingAddress()}/secret-path` },
 		{ name: 'slow', when, for: '1h', webhook: url },
 	];
 	const { app, heard, port, reload } = await startApp(t, config(backend.address, alerts));

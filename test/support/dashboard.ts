@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { App } from '../../src/app.ts';
 import { parseConfigObject } from '../../src/control/config/load.ts';
+import type { ConfigInput } from '../../src/control/config/schema.ts';
 import { Heard } from './app.ts';
 import { type EchoBackend, echoBackend } from './backends.ts';
 import { openBrowser } from './browser.ts';
@@ -27,11 +28,12 @@ export async function openStage(t: Teardown): Promise<Stage> {
 }
 
 /** A balancer before the backends, with an admin server. */
-export async function startBalancer(t: Teardown, { backends }: Stage, adminPort = 0) {
+export async function startBalancer(t: Teardown, { backends }: Stage, adminPort = 0, more: Partial<ConfigInput> = {}) {
 	const app = await App.start(
 		parseConfigObject({
 			workers: 1,
 			drain: '1s',
+			...more,
 			admin: {
 				bind: `127.0.0.1:${adminPort}`,
 				tokens: [{ role: 'write', token: 'env:SLUICE_TEST_TOKEN' }],

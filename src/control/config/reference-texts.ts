@@ -157,7 +157,7 @@ export const HISTORY_NOTES = `## What the history keeps
 
 - Every 10 seconds one row for the process and one for each pool, up to 128 in all: sessions, those that ended each second, bytes per second
   each way, queued. Rows older than 24 hours go, and their room is used again: the file has about 0.3 MB for each.
-- One process at a time has the file. One that it cannot write is told of once, and tried again; a damaged one is put aside as FILE.damaged
+- One process at a time has the file. One that it cannot write is told of once, and tried again every 10 seconds; a damaged one is put aside as FILE.damaged
   and begun anew. Sessions do not notice.`;
 
 export const NODE_ENGINE_LIMITS = `## What the node engine cannot do

@@ -11,6 +11,8 @@ const MOST_POINTS = 720;
 const STEPS_MS = [STEP_MS, 30_000, 60_000, 120_000] as const;
 /** What is read in one go; a multiple of every step. */
 const READ_MS = 2 * 3_600_000;
+/** So many in a row after a fault, five minutes, and all is well again. */
+const GOOD_WRITES = 30;
 /** SQLITE_CORRUPT: the file is a database, and damaged. */
 const CORRUPT = 11;
 
@@ -34,6 +36,7 @@ export class HistoryKeeper {
 	#cancel: (() => void) | null = null;
 	/** What was told of last; null: all is well. */
 	#fault: string | null = null;
+	#goodWrites = 0;
 
 	constructor(parts: HistoryParts) {
 		this.#parts = parts;
@@ -60,8 +63,7 @@ export class HistoryKeeper {
 			const points = this.#maker.take(status(), pools(), nowMs(), wallMs());
 			this.#store ??= new HistoryStore(path);
 			this.#store.write(points, wallMs());
-			if (this.#fault !== null) this.#parts.log.info('history is kept again', { file: path });
-			this.#fault = null;
+			if (this.#fault !== null) this.#mended(path);
 		});
 	}
 
@@ -88,6 +90,14 @@ export class HistoryKeeper {
 		};
 	}
 
+	/** On a full disk some writes succeed: only several in a row are worth a line. */
+	#mended(path: string): void {
+		this.#goodWrites += 1;
+		if (this.#goodWrites < GOOD_WRITES) return;
+		this.#fault = null;
+		this.#parts.log.info('history is kept again', { file: path });
+	}
+
 	#guarded(path: string, run: () => void): void {
 		try {
 			run();
@@ -101,6 +111,7 @@ export class HistoryKeeper {
 		const reason = errorText(error);
 		if (reason !== this.#fault) this.#parts.log.warn('history not kept', { file: path, reason });
 		this.#fault = reason;
+		this.#goodWrites = 0;
 		if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 === CORRUPT) this.#putAside(path);
 	}
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
@@ -85,8 +86,10 @@ test('a locked file is told of once, and used when it is free', async (t) => {
 	t.same(told, [`history not kept {"file":"${path}","reason":"database is locked"}`]);
 	t.same(await points(), []);
 	other.close();
+	pass(290);
+	t.equal(told.length, 1, 'one that comes and goes is not told of again and again');
 	pass(10);
-	t.equal((await points('process', '2026-01-01T00:00:00.000Z')).length, 1);
+	t.equal((await points('process', '2026-01-01T00:00:00.000Z')).length, 30);
 	t.match(told[1], /^history is kept again/);
 	t.equal(told.length, 2);
 });
@@ -118,12 +121,42 @@ test('a damaged file is put aside and begun anew', async (t) => {
 	const after = house(t, path);
 	after.seen.nowMs = 20_000_000;
 	after.keeper.start();
-	after.pass(40);
+	after.pass(330);
 	t.ok(existsSync(`${path}.damaged`));
 	t.match(after.told.join('\n'), /history not kept .*malformed.*\nhistory put aside .*\nhistory is kept again/);
 	t.ok((await after.points('process', new Date(START + 20_000_000).toISOString())).length >= 2);
 	t.same(told, []);
 	t.same(await points(), [], 'a stopped one reads nothing');
+});
+
+/** A process whose files may not grow above 64 KiB, keeping a history for a while. */
+const CRAMPED = `
+const { HistoryKeeper } = await import(process.argv[1]);
+const { POOL, STATUS } = await import(process.argv[2]);
+const told = [];
+let nowMs = 0;
+const note = (msg, fields) => told.push([msg, fields?.reason]);
+const parts = { path: process.argv[3], log: { info: note, warn: note }, status: () => STATUS, pools: () => [POOL] };
+const keeper = new HistoryKeeper({ ...parts, nowMs: () => nowMs, wallMs: () => ${START} + nowMs, every: () => () => {} });
+keeper.start();
+for (; nowMs < 3_600_000; nowMs += 10_000) keeper.keep();
+const { points } = await keeper.read({ series: 'process' });
+keeper.stop();
+console.log(JSON.stringify({ told, points: points.length }));
+`;
+
+test('a disk without room is told of, and harms nothing', (t) => {
+	const modules = ['../../../src/control/history/keeper.ts', '../../support/fake-operations.ts'];
+	const urls = modules.map((path) => new URL(path, import.meta.url).href);
+	const node = [process.execPath, '--input-type=module', '-e', CRAMPED, ...urls, dbIn(t)];
+	const cramped = ['--norc', '-c', 'trap \'\' XFSZ; ulimit -f 64; exec "$@"', 'bash', ...node];
+	const { status, stdout, stderr } = spawnSync('bash', cramped, { encoding: 'utf8', env: { PATH: process.env.PATH } });
+	t.same([status, stderr], [0, '']);
+	const { told, points } = JSON.parse(stdout);
+	t.match(told[0], ['history not kept', /disk/]);
+	t.ok(told.length < 10, `told ${told.length} times in 360 tries`);
+	t.ok(points > 0, 'what had room is there');
+	t.end();
 });
 
 test('a file that was taken away harms nothing', async (t) => {
