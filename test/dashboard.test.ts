@@ -56,4 +56,5 @@ test('the explain form answers, and tells what is wrong with a question', async 
 	await page.fill('#explain-ip', 'nobody');
 	await page.press('#explain-ip', 'Enter');
 	await page.waitForSelector('#explanation:has-text("nobody is not an IP address")');
+	t.equal(await page.textContent('#explanation'), 'nobody is not an IP address');
 });

@@ -17,4 +17,5 @@ test('the share of sessions that a bucket holds back is told', async (t) => {
 	busy.socket.destroy();
 	quiet.socket.destroy();
 	await eventually(() => app.operations.status().throttledShare === 0);
+	t.equal(app.operations.status().throttledShare, 0);
 });
