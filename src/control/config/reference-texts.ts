@@ -79,8 +79,9 @@ export const HEALTH_NOTES = `## How a backend's health is decided
   up. The first result decides alone; then \`rise\` good or \`fall\` bad ones in a row turn it over.
 - A probe that we could not even send, for lack of a descriptor or a local port, is no result.
 - Sessions decide faster: \`passive\` ejects a backend whose connects fail, for \`eject\`, and then it is again what its probes say.
-  Until then the failed sessions are tried elsewhere (\`retries\`). A reset counts only when no byte had passed either way: what a
-  client sends cannot get a server ejected.
+  Until then the failed sessions are tried elsewhere (\`retries\`). A reset counts only when no byte had passed either way, and a
+  handshake that the backend fails not where it was asked for the client's own server name or protocol (\`serverName: sni\`,
+  \`alpn: client\`): what a client sends cannot get a server ejected.
 - A backend that accepts and then says nothing is up for a \`tcp\` probe; its sessions end by their timeouts. \`tls\` wants a
   handshake, by the pool's \`tls\` or, without it, with any certificate; \`http\` a status of the list; \`script\` each step in its
   order. All of it must be done within \`timeout\`. Probes of a pool with \`proxyProtocol\` begin with its header (LOCAL).
