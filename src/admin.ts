@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { readAdminTerms } from './control/admin/read-terms.ts';
-import { AdminServer } from './control/admin/server.ts';
+import type { AdminServer } from './control/admin/server.ts';
 import type { AdminTerms } from './control/admin/terms.ts';
 import { AlertKeeper } from './control/alerts/keeper.ts';
 import { readAlertTerms } from './control/alerts/read-terms.ts';
@@ -9,8 +9,7 @@ import { postMessage } from './control/alerts/webhook.ts';
 import type { Config } from './control/config/schema.ts';
 import { together } from './control/config/together.ts';
 import { HistoryKeeper } from './control/history/keeper.ts';
-import { Exposition } from './control/metrics/exposition.ts';
-import { takeReadings } from './control/metrics/readings.ts';
+import { type MetricSources, takeReadings } from './control/metrics/readings.ts';
 import { LiveOperations, type Steered } from './control/steering/live-operations.ts';
 import { liveSources } from './control/steering/metric-sources.ts';
 import { Tallies } from './control/steering/tallies.ts';
@@ -30,7 +29,7 @@ export class Admin {
 	/** What the main thread counts. */
 	readonly tallies = new Tallies();
 	readonly #steered: Steered;
-	readonly #exposition: Exposition;
+	readonly #sources: MetricSources;
 	readonly #alerts: AlertKeeper;
 	readonly #history: HistoryKeeper;
 	readonly #stop = new AbortController();
@@ -44,7 +43,7 @@ export class Admin {
 			history: (query) => this.#history.read(query),
 		});
 		const sources = liveSources(steered, this.operations, this.tallies);
-		this.#exposition = new Exposition(sources);
+		this.#sources = sources;
 		const clock = {
 			nowMs: () => steered.clock.nowNs() / NS_PER_MS,
 			wallMs: () => steered.clock.wallMs(),
@@ -120,13 +119,19 @@ export class Admin {
 		this.#server = null;
 	}
 
-	#open(terms: AdminTerms): Promise<AdminServer> {
+	/** What only a server needs is loaded for one alone: it is most of what the main thread would load. */
+	async #open(terms: AdminTerms): Promise<AdminServer> {
+		const [{ AdminServer }, { Exposition }] = await Promise.all([
+			import('./control/admin/server.ts'),
+			import('./control/metrics/exposition.ts'),
+		]);
+		const exposition = new Exposition(this.#sources);
 		return AdminServer.open({
 			terms,
 			operations: this.operations,
 			log: this.#steered.log,
 			version: this.#steered.version,
-			metrics: () => this.#exposition.text(),
+			metrics: () => exposition.text(),
 		});
 	}
 }
