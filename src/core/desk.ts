@@ -51,6 +51,8 @@ export interface LiveState {
 	/** Room under the cap and every rate, as far as a look can tell. */
 	hasRoom(place: Limited, nowNs: number): boolean;
 	health(slot: SlotRef): Health;
+	/** Changes whenever the health of any place has. */
+	healthEpoch(): number;
 	/** Sessions that wait in this queue. */
 	waiting(queue: number): number;
 	/** The pool's round-robin turn; takes it. `explain` gives an implementation that only looks. */

@@ -2,6 +2,7 @@ import type { IpAddress } from '../core/address.ts';
 import { CONTENDED, type Desk, type Health, TAKEN } from '../core/desk.ts';
 import type { BackendSnapshot, ListenerSnapshot, PoolSnapshot, RouteSnapshot } from '../core/snapshot.ts';
 import { type BalanceView, NONE } from './balancing/contract.ts';
+import { PANIC_TIERS, type Standing, TIERS, type Tier } from './standing.ts';
 import type { Trace } from './trace.ts';
 import { at, type World } from './world.ts';
 
@@ -35,32 +36,9 @@ export interface PlaceRequest {
 	readonly mayWaitFirst: boolean;
 }
 
-/** `health` null: whatever it is. */
-interface Tier {
-	readonly backup: boolean;
-	readonly health: Health | null;
-}
-
 interface TierRequest extends PlaceRequest {
 	readonly healthIgnored?: boolean;
 }
-
-/**
- * Backends are looked at in tiers, the first tier with any member decides: primaries that are up,
- * primaries not yet probed, then backups likewise. Backups also serve when the primaries have no room.
- */
-const TIERS: readonly Tier[] = [
-	{ backup: false, health: 'up' },
-	{ backup: false, health: 'unknown' },
-	{ backup: true, health: 'up' },
-	{ backup: true, health: 'unknown' },
-];
-
-/** In a panic: whoever takes sessions at all. */
-const PANIC_TIERS: readonly Tier[] = [
-	{ backup: false, health: null },
-	{ backup: true, health: null },
-];
 
 const HEALTH_WORDS: Readonly<Record<Health, string>> = {
 	up: 'up',
@@ -171,7 +149,8 @@ class PoolChoice implements BalanceView {
 	private readonly tried: readonly BackendSnapshot[];
 	private readonly nowNs: number;
 	private readonly tiers: readonly Tier[];
-	private tier = 0;
+	private readonly standing: Standing;
+	private tier: Tier;
 
 	constructor(world: World, pool: PoolSnapshot, request: TierRequest, nowNs: number) {
 		this.world = world;
@@ -181,6 +160,9 @@ class PoolChoice implements BalanceView {
 		this.keySeed = world.keySeedOf(request.listener);
 		this.tried = request.tried;
 		this.tiers = request.healthIgnored === true ? PANIC_TIERS : TIERS;
+		this.tier = at(this.tiers, 0);
+		this.standing = world.standingOf(pool);
+		this.standing.look();
 		this.nowNs = nowNs;
 	}
 
@@ -188,9 +170,10 @@ class PoolChoice implements BalanceView {
 		if (this.othersWait(trace)) return this.hasAnyMember() ? 'full' : 'down';
 		let verdict: PoolVerdict = 'down';
 		let decided: boolean | null = null;
-		for (this.tier = 0; this.tier < this.tiers.length; this.tier++) {
-			const { backup, health } = at(this.tiers, this.tier);
-			if (decided === backup || !this.hasMember()) continue;
+		for (const tier of this.tiers) {
+			const { backup, health } = tier;
+			if (decided === backup || !this.hasMember(tier)) continue;
+			this.tier = tier;
 			decided = backup;
 			verdict = 'full';
 			if (trace !== null) this.noteTier(backup, health, trace);
@@ -227,27 +210,21 @@ class PoolChoice implements BalanceView {
 	}
 
 	private hasAnyMember(): boolean {
-		for (this.tier = 0; this.tier < this.tiers.length; this.tier++) if (this.hasMember()) return true;
-		return false;
+		return this.tiers.some((tier) => this.hasMember(tier));
 	}
 
-	private hasMember(): boolean {
-		return this.pool.backends.some((_, index) => this.inTier(index));
+	private hasMember(tier: Tier): boolean {
+		if (!this.standing.hasMember(tier)) return false;
+		return this.tried.length === 0 || this.pool.backends.some((_, index) => this.isIn(index, tier));
 	}
 
-	private inTier(index: number): boolean {
-		const backend = at(this.pool.backends, index);
-		const { backup, health } = at(this.tiers, this.tier);
-		return (
-			backend.backup === backup &&
-			backend.weight > 0 &&
-			(health === null || this.world.live.health(backend.slot) === health) &&
-			!this.tried.includes(backend)
-		);
+	private isIn(index: number, tier: Tier): boolean {
+		if (!this.standing.isIn(index, tier)) return false;
+		return this.tried.length === 0 || !this.tried.includes(at(this.pool.backends, index));
 	}
 
 	open(index: number): boolean {
-		return this.inTier(index) && this.world.live.hasRoom(at(this.pool.backends, index), this.nowNs);
+		return this.isIn(index, this.tier) && this.world.live.hasRoom(at(this.pool.backends, index), this.nowNs);
 	}
 
 	weight(index: number): number {

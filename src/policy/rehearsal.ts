@@ -5,7 +5,7 @@ import { formatAddress, maskAddress } from './address.ts';
 import type { BucketLevels } from './shaping.ts';
 
 /** Live state that can be looked at without moving it. */
-export interface LookedAt extends Omit<LiveState, 'nextTurn'>, BucketLevels {
+export interface LookedAt extends Omit<LiveState, 'nextTurn' | 'healthEpoch'>, BucketLevels {
 	peekTurn(pool: SlotRef): number;
 }
 
@@ -19,6 +19,7 @@ export class Rehearsal implements Desk, LiveState {
 	private readonly turns = new Map<number, number>();
 	private readonly queued = new Map<number, number>();
 	private readonly clients = new Map<string, number>();
+	private epoch = 0;
 
 	constructor(real: LookedAt) {
 		this.real = real;
@@ -49,6 +50,12 @@ export class Rehearsal implements Desk, LiveState {
 
 	health(slot: SlotRef): Health {
 		return this.real.health(slot);
+	}
+
+	/** Never the same: what is real may have changed, and is looked at for few clients only. */
+	healthEpoch(): number {
+		this.epoch += 1;
+		return this.epoch;
 	}
 
 	nextTurn(pool: SlotRef): number {

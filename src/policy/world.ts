@@ -4,6 +4,7 @@ import type { ListenerSnapshot, PoolSnapshot, Snapshot } from '../core/snapshot.
 import type { Balancer } from './balancing/contract.ts';
 import { makeBalancer } from './balancing/index.ts';
 import { hashString } from './hash.ts';
+import { Standing } from './standing.ts';
 
 /**
  * All that decisions are made from: one snapshot with what a worker prepares of it once, and the live
@@ -15,6 +16,7 @@ export interface World {
 	readonly geo: GeoLookup;
 	readonly rng: Rng;
 	balancerOf(pool: PoolSnapshot): Balancer;
+	standingOf(pool: PoolSnapshot): Standing;
 	/** Hash of the listener's name: the key of clients that have no address. */
 	keySeedOf(listener: ListenerSnapshot): number;
 }
@@ -27,6 +29,7 @@ export interface WorldParts {
 
 export function makeWorld(snapshot: Snapshot, parts: WorldParts): World {
 	const balancers = snapshot.pools.map((pool) => makeBalancer(pool.balance, pool.backends));
+	const standings = snapshot.pools.map((pool) => new Standing(pool, parts.live));
 	const seeds = snapshot.listeners.map((listener) => hashString(listener.name));
 	return {
 		snapshot,
@@ -34,6 +37,7 @@ export function makeWorld(snapshot: Snapshot, parts: WorldParts): World {
 		geo: parts.geo,
 		rng: parts.rng,
 		balancerOf: (pool) => at(balancers, pool.index),
+		standingOf: (pool) => at(standings, pool.index),
 		keySeedOf: (listener) => at(seeds, listener.index),
 	};
 }

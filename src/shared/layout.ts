@@ -65,6 +65,8 @@ export const bucketAt = (index: number, kind: BucketKind, direction: Direction):
 
 /** Word of the first page's header: rises whenever a bucket's terms change anywhere. */
 export const SHAPING_EPOCH = 0;
+/** Likewise: rises after the health of any slot has changed. */
+export const HEALTH_EPOCH = 1;
 
 export const slotBase = (index: number): number => PAGE_HEADER_WORDS + (index % SLOTS_PER_PAGE) * SLOT_WORDS;
 export const pageOf = (index: number): number => Math.floor(index / SLOTS_PER_PAGE);

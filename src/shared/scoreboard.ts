@@ -14,6 +14,7 @@ import {
 	cellsOf,
 	GENERATION,
 	HEALTH,
+	HEALTH_EPOCH,
 	HEALTH_WORDS,
 	pageOf,
 	QUEUE,
@@ -129,7 +130,15 @@ export class Scoreboard implements LiveState {
 
 	setHealth(slot: SlotRef, health: Health): void {
 		const page = this.pageFor(slot);
-		if (page !== null) this.ops.store(page.words, slotBase(slot.index) + HEALTH, HEALTH_WORDS.indexOf(health));
+		if (page === null) return;
+		this.ops.store(page.words, slotBase(slot.index) + HEALTH, HEALTH_WORDS.indexOf(health));
+		const first = this.#pages[0];
+		if (first !== undefined) this.ops.add(first.words, HEALTH_EPOCH, 1);
+	}
+
+	healthEpoch(): number {
+		const first = this.#pages[0];
+		return first === undefined ? 0 : this.ops.load(first.words, HEALTH_EPOCH);
 	}
 
 	waiting(queue: number): number {

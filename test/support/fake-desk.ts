@@ -26,6 +26,7 @@ export class FakeBoard implements LiveState {
 	/** By number; oldest first. */
 	readonly queues = new Map<number, Turn[]>();
 	private turn = 0;
+	private epoch = 0;
 
 	active(slot: SlotRef): number {
 		return this.counts.get(slot.index) ?? 0;
@@ -38,6 +39,11 @@ export class FakeBoard implements LiveState {
 
 	health(slot: SlotRef): Health {
 		return this.states.get(slot.index) ?? 'up';
+	}
+
+	/** Tests change states as they like: there is always something new. */
+	healthEpoch(): number {
+		return this.epoch++;
 	}
 
 	waiting(queue: number): number {

@@ -22,10 +22,10 @@ export function makeIpHash(backends: readonly BalancedBackend[]): Balancer {
 		let best = NONE;
 		let bestScore = Number.NEGATIVE_INFINITY;
 		for (let i = 0; i < view.size; i++) {
-			if (!view.open(i)) continue;
 			const weight = weights[i] ?? 0;
 			const high = hashPair(key, firstHashes[i] ?? 0);
-			if (weight <= bestScore * (1 - ((high >>> 0) + 1) / 2 ** 32)) continue;
+			// Few are left after this: only those are worth a look whether they are open.
+			if (weight <= bestScore * (1 - ((high >>> 0) + 1) / 2 ** 32) || !view.open(i)) continue;
 			const low = hashPair(key, secondHashes[i] ?? 0);
 			// 52 random bits to the middle of their step, never 0 or 1.
 			const u = ((high >>> 0) * 2 ** 20 + (low >>> 12) + 0.5) / 2 ** 52;
