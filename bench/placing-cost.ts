@@ -6,6 +6,7 @@
 import { compileSnapshot } from '../src/control/config/compile.ts';
 import { parseConfigObject } from '../src/control/config/load.ts';
 import { countriesOf } from '../src/control/geo/continents.ts';
+import { PAPER_TLS } from '../src/control/tls/source.ts';
 import { V4_MAPPED } from '../src/core/address.ts';
 import type { BalanceAlgorithm } from '../src/core/snapshot.ts';
 import { isPlacement, takePlacement } from '../src/policy/place.ts';
@@ -51,6 +52,7 @@ function houseOf(balance: BalanceAlgorithm, size: number, probed: boolean): Hous
 		resolved: new Map(),
 		ports: new Map(),
 		geoDatabase: 'embedded',
+		tls: PAPER_TLS,
 		countriesOf,
 		defaultMaxConnections: CAP,
 	});

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { HistoryKeeper } from '../../../src/control/history/keeper.ts';
 import { HistoryStore } from '../../../src/control/history/store.ts';
+import { clean } from '../../support/clean-node.ts';
 import { POOL, STATUS } from '../../support/fake-operations.ts';
 
 const START = Date.parse('2026-01-01T00:00:00Z');
@@ -150,7 +151,8 @@ test('a disk without room is told of, and harms nothing', (t) => {
 	const urls = modules.map((path) => new URL(path, import.meta.url).href);
 	const node = [process.execPath, '--input-type=module', '-e', CRAMPED, ...urls, dbIn(t)];
 	const cramped = ['--norc', '-c', 'trap \'\' XFSZ; ulimit -f 64; exec "$@"', 'bash', ...node];
-	const { status, stdout, stderr } = spawnSync('bash', cramped, { encoding: 'utf8', env: { PATH: process.env.PATH } });
+	const [command, args] = clean('bash', ...cramped);
+	const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env: { PATH: process.env.PATH } });
 	t.same([status, stderr], [0, '']);
 	const { told, points } = JSON.parse(stdout);
 	t.match(told[0], ['history not kept', /disk/]);
