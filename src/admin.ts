@@ -1,13 +1,27 @@
+import { hostname } from 'node:os';
 import { readAdminTerms } from './control/admin/read-terms.ts';
-import { AdminServer } from './control/admin/server.ts';
+import type { AdminServer } from './control/admin/server.ts';
 import type { AdminTerms } from './control/admin/terms.ts';
+import { AlertKeeper } from './control/alerts/keeper.ts';
+import { readAlertTerms } from './control/alerts/read-terms.ts';
+import type { AlertTerms } from './control/alerts/terms.ts';
+import { postMessage } from './control/alerts/webhook.ts';
 import type { Config } from './control/config/schema.ts';
-import { Exposition } from './control/metrics/exposition.ts';
+import { together } from './control/config/together.ts';
+import { HistoryKeeper } from './control/history/keeper.ts';
+import { type MetricSources, takeReadings } from './control/metrics/readings.ts';
 import { LiveOperations, type Steered } from './control/steering/live-operations.ts';
 import { liveSources } from './control/steering/metric-sources.ts';
 import { Tallies } from './control/steering/tallies.ts';
 import { errorText } from './core/errors.ts';
 import type { FromWorker } from './core/messages.ts';
+import { NS_PER_MS } from './core/units.ts';
+
+/** What the keys `admin` and `alerts` say, with all that they name read. */
+export interface PreparedAdmin {
+	readonly server: AdminTerms | null;
+	readonly alerts: readonly AlertTerms[];
+}
 
 /** The admin side of a running balancer: what can be seen and changed, and the server that offers it when asked to. */
 export class Admin {
@@ -15,20 +29,47 @@ export class Admin {
 	/** What the main thread counts. */
 	readonly tallies = new Tallies();
 	readonly #steered: Steered;
-	readonly #exposition: Exposition;
+	readonly #sources: MetricSources;
+	readonly #alerts: AlertKeeper;
+	readonly #history: HistoryKeeper;
+	readonly #stop = new AbortController();
 	#server: AdminServer | null = null;
 	#terms: AdminTerms | null = null;
 
 	constructor(steered: Steered) {
 		this.#steered = steered;
-		this.operations = new LiveOperations(steered);
-		this.#exposition = new Exposition(liveSources(steered, this.operations, this.tallies));
+		this.operations = new LiveOperations(steered, {
+			alerts: () => this.#alerts.views(),
+			history: (query) => this.#history.read(query),
+		});
+		const sources = liveSources(steered, this.operations, this.tallies);
+		this.#sources = sources;
+		const clock = {
+			nowMs: () => steered.clock.nowNs() / NS_PER_MS,
+			wallMs: () => steered.clock.wallMs(),
+			every: steered.every,
+		};
+		this.#alerts = new AlertKeeper({
+			log: steered.log,
+			host: hostname(),
+			readings: () => takeReadings(sources),
+			...clock,
+			post: (url, message) => postMessage(url, message, this.#stop.signal),
+		});
+		this.#history = new HistoryKeeper({
+			path: steered.config.history ?? null,
+			log: steered.log,
+			status: () => this.operations.status(),
+			pools: () => this.operations.pools(),
+			...clock,
+		});
 		steered.log.watch((event) => this.operations.note(event));
 	}
 
-	/** Reads what the key `admin` of a configuration names. @throws ConfigError */
-	prepare(config: Config): Promise<AdminTerms | null> {
-		return readAdminTerms(config);
+	/** Reads what the keys `admin` and `alerts` of a configuration name. @throws ConfigError */
+	async prepare(config: Config): Promise<PreparedAdmin> {
+		const [server, alerts] = await together(readAdminTerms(config), readAlertTerms(config));
+		return { server, alerts };
 	}
 
 	/** Where it listens, or null. */
@@ -41,7 +82,10 @@ export class Admin {
 	 * nobody answers there.
 	 * @throws SluiceError when it cannot listen; then nobody does, unless the address is another one.
 	 */
-	async serve(terms: AdminTerms | null): Promise<void> {
+	async serve({ server: terms, alerts }: PreparedAdmin): Promise<void> {
+		if (this.#stop.signal.aborted) return;
+		this.#alerts.adopt(alerts);
+		this.#history.start();
 		if (JSON.stringify(terms) === JSON.stringify(this.#terms)) return;
 		const before = this.#server;
 		const stays = terms !== null && JSON.stringify(terms.bind) === JSON.stringify(this.#terms?.bind);
@@ -53,7 +97,7 @@ export class Admin {
 	}
 
 	/** As `serve`, and what goes wrong is told: a reload is not undone for it. */
-	async serveOrTell(terms: AdminTerms | null): Promise<void> {
+	async serveOrTell(terms: PreparedAdmin): Promise<void> {
 		try {
 			await this.serve(terms);
 		} catch (error) {
@@ -68,17 +112,26 @@ export class Admin {
 
 	async stop(): Promise<void> {
 		this.operations.stop();
+		this.#alerts.stop();
+		this.#history.stop();
+		this.#stop.abort();
 		await this.#server?.close();
 		this.#server = null;
 	}
 
-	#open(terms: AdminTerms): Promise<AdminServer> {
+	/** What only a server needs is loaded for one alone: it is most of what the main thread would load. */
+	async #open(terms: AdminTerms): Promise<AdminServer> {
+		const [{ AdminServer }, { Exposition }] = await Promise.all([
+			import('./control/admin/server.ts'),
+			import('./control/metrics/exposition.ts'),
+		]);
+		const exposition = new Exposition(this.#sources);
 		return AdminServer.open({
 			terms,
 			operations: this.operations,
 			log: this.#steered.log,
 			version: this.#steered.version,
-			metrics: () => this.#exposition.text(),
+			metrics: () => exposition.text(),
 		});
 	}
 }

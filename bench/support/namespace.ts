@@ -14,6 +14,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
 	'core/somaxconn': '65535',
 };
 
+/** What Linux has by default, and what every namespace may have. BBR would set a timer for each burst, which costs a proxy as much as the bytes do. */
+const CONGESTION_CONTROLS = ['cubic', 'reno'];
+
 /** Why there can be no namespace here, or null. */
 function whyNot(flags: readonly string[]): string | null {
 	if (outputOf('ip', '-V') === null) return 'the package iproute2 is not installed';
@@ -46,10 +49,17 @@ function settle(): void {
 	outputOf('ip', 'link', 'set', 'lo', 'up');
 	outputOf('ip', 'address', 'add', `${BENCH_HOST}/32`, 'dev', 'lo');
 	for (const [name, value] of Object.entries(SETTINGS)) {
-		try {
-			writeFileSync(`/proc/sys/net/${name}`, value);
-		} catch {
-			console.error(`bench: cannot set net/${name}; connect-heavy figures will drift`);
-		}
+		if (!set(name, value)) console.error(`bench: cannot set net/${name}; connect-heavy figures will drift`);
+	}
+	if (!CONGESTION_CONTROLS.some((name) => set('ipv4/tcp_congestion_control', name)))
+		console.error('bench: cannot set net/ipv4/tcp_congestion_control; bulk figures are those of its pacing');
+}
+
+function set(name: string, value: string): boolean {
+	try {
+		writeFileSync(`/proc/sys/net/${name}`, value);
+		return true;
+	} catch {
+		return false;
 	}
 }

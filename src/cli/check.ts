@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { readAdminTerms } from '../control/admin/read-terms.ts';
+import { readAlertTerms } from '../control/alerts/read-terms.ts';
 import { loadConfigFile } from '../control/config/load.ts';
 import { summarize } from '../control/config/summarize.ts';
 import { together } from '../control/config/together.ts';
@@ -24,7 +25,12 @@ export function addCheck(program: Command, { terminal }: CommandContext): void {
 		)
 		.action(async ({ config: file }: { config: string }) => {
 			const config = loadConfigFile(file);
-			const [tls] = await together(readTlsFiles(config), readGeoSource(config), readAdminTerms(config));
+			const [tls] = await together(
+				readTlsFiles(config),
+				readGeoSource(config),
+				readAdminTerms(config),
+				readAlertTerms(config),
+			);
 			const nofile = nofileLimit();
 			const fault = capFault(config.limits.maxConnections, nofile, config.engine === 'node' ? 0 : pipeBudget(nofile));
 			if (fault !== null) terminal.err(`warning: ${fault}`);

@@ -24,7 +24,7 @@ export function noteHello({ tls }: ListenerSnapshot, sni: string | null, alpn: r
 }
 
 function noteTermination({ certificates, clientAuth }: TerminateTls, sni: string | null, trace: Trace): void {
-	const own = certificates.filter(({ names }) => sni !== null && names.some((name) => matchesName(name, sni)));
+	const own = sni === null ? [] : certificatesFor(certificates, sni);
 	const served = own.length > 0 ? own : certificates.filter(({ isDefault }) => isDefault);
 	const names = served.map((certificate) => certificate.names.join(' ')).join('; ');
 	const whose = names === '' ? '' : ` for ${names}`;
@@ -32,6 +32,13 @@ function noteTermination({ certificates, clientAuth }: TerminateTls, sni: string
 	if (clientAuth === null) return;
 	const wanted = clientAuth.mode === 'require' ? 'required' : 'requested';
 	trace.note('identify', `client certificates are ${wanted} and checked against a CA`);
+}
+
+/** Those with the name itself; with a wildcard for it only where there is none. */
+function certificatesFor(certificates: TerminateTls['certificates'], sni: string): TerminateTls['certificates'] {
+	const exact = certificates.filter(({ names }) => names.includes(sni));
+	if (exact.length > 0) return exact;
+	return certificates.filter(({ names }) => names.some((name) => matchesName(name, sni)));
 }
 
 /** What a backend of this pool is told before the client's bytes. */

@@ -21,7 +21,7 @@ import {
 	turnAway,
 } from './stage.ts';
 import { isSteppingUp, type SessionState } from './state.ts';
-import { greetingFor, prefaceFor, secureFor } from './upstream.ts';
+import { asksForClient, greetingFor, prefaceFor, secureFor } from './upstream.ts';
 
 /**
  * A session's way from its route to the relay: a place at a backend or in a queue, the connect, TLS with the backend,
@@ -40,6 +40,8 @@ export class Dispatch implements Dispatching {
 	private place: Granted | null = null;
 	/** A connection to the backend is open, or on its way. */
 	private isOpen = false;
+	/** What the handshake asks the backend for is the client's choice: that it fails need not be the backend's fault. */
+	private isClientsChoice = false;
 
 	constructor(
 		session: Traveller,
@@ -96,6 +98,7 @@ export class Dispatch implements Dispatching {
 			case 'greeting':
 				return this.dropped('tls', 'no answer to SSLRequest in time', out);
 			case 'securing':
+				this.isClientsChoice = false;
 				return this.dropped('tls', 'no handshake in time', out);
 			case 'backoff':
 				this.session.desk.release('backend', nowNs);
@@ -169,6 +172,7 @@ export class Dispatch implements Dispatching {
 		else if (this.route.pools[0] !== pool.index) stats.add('spills', 1);
 		this.place = place;
 		this.isOpen = true;
+		this.isClientsChoice = false;
 		journal.connecting(place, nowNs);
 		const preface = pool.proxyProtocol === null ? null : prefaceFor(pool, this.known(), this.context.world.rng);
 		return enter('connecting', pool.connectTimeoutMs, { type: 'connect', pool, backend, preface });
@@ -192,6 +196,7 @@ export class Dispatch implements Dispatching {
 	private secure(): Next {
 		const { pool, backend } = this.reached();
 		if (pool.tls === null) return RELAY;
+		this.isClientsChoice = asksForClient(pool.tls, this.known());
 		const action = secureFor(pool.tls, backend, this.known());
 		return enter('securing', pool.connectTimeoutMs, action);
 	}
@@ -236,7 +241,7 @@ export class Dispatch implements Dispatching {
 		const { pool, backend } = this.reached();
 		const { host, world } = this.context;
 		if (cause === 'tls') host.stats.add('upstreamTlsFailures', 1);
-		if (cause !== 'own-shortage') host.tally.connect(backend.slot, false);
+		if (cause !== 'own-shortage') host.tally.connect(backend.slot, this.isClientsChoice);
 		this.session.journal.connectFailed(backend, cause, why);
 		if (this.session.journal.attempts > pool.retries.attempts) return this.connectFailed();
 		return enter('backoff', backoffMs(pool.retries, this.session.journal.attempts, world.rng()));

@@ -53,6 +53,12 @@ export function secureFor(tls: UpstreamTls, backend: BackendSnapshot, identity: 
 	return { type: 'secure', tls, serverName: serverNameFor(tls, backend, identity), alpn: alpnFor(tls, identity) };
 }
 
+/** Whether that says anything which the client has chosen: no client may get a backend ejected by what it asks for. */
+export function asksForClient({ serverName, alpn }: UpstreamTls, { hello, tls }: Identity): boolean {
+	const byName = 'from' in serverName && serverName.from === 'sni' && hello !== null && hello.serverName !== null;
+	return byName || (alpn === 'client' && tls !== null && tls.alpn !== null);
+}
+
 function serverNameFor({ serverName }: UpstreamTls, backend: BackendSnapshot, { hello }: Identity): string | null {
 	if ('name' in serverName) return serverName.name;
 	return serverName.from === 'sni' ? (hello?.serverName ?? backend.hostName) : backend.hostName;

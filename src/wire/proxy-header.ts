@@ -27,7 +27,9 @@ export interface ProxySsl {
 	/** `TLSv1.3`. */
 	readonly version: string;
 	readonly cipher: string;
-	/** A certificate came on this connection. */
+	/** The session was begun by another connection, and so was the certificate shown there. */
+	readonly resumed: boolean;
+	/** Of the client; null: it has shown none. */
 	readonly certificate: { readonly verified: boolean; readonly commonName: string | null } | null;
 }
 

@@ -100,9 +100,10 @@ function writeTlvs(out: Writer, { authority, alpn, ssl, uniqueId }: ProxyFacts):
 }
 
 /** Section 2.2.6: `verify` is 0 only where a certificate came and was good. */
-function writeSsl(out: Writer, { version, cipher, certificate }: ProxySsl): void {
+function writeSsl(out: Writer, { version, cipher, resumed, certificate }: ProxySsl): void {
 	const value = openTlv(out, TYPE_SSL);
-	out.u8(CLIENT_SSL | (certificate === null ? 0 : CLIENT_CERT_CONN | CLIENT_CERT_SESS));
+	const shown = resumed ? CLIENT_CERT_SESS : CLIENT_CERT_CONN | CLIENT_CERT_SESS;
+	out.u8(CLIENT_SSL | (certificate === null ? 0 : shown));
 	out.u32(certificate?.verified === true ? 0 : 1);
 	writeText(out, SUBTYPE_SSL_VERSION, version);
 	writeText(out, SUBTYPE_SSL_CIPHER, cipher);

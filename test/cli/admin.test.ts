@@ -56,6 +56,24 @@ test('what is looked at is printed as a table, or as JSON', async (t) => {
 	t.match(sessions.stdout, /^0-1 +198\.51\.100\.7:4000 +DE +game +eu\/eu-1 +relaying/m);
 });
 
+test('alerts are part of the status', async (t) => {
+	const alert = {
+		name: 'full',
+		when: 'sessions_active > 9',
+		forMs: 0,
+		state: 'firing',
+		value: 10 / 3,
+		since: '2026-01-01T00:00:00.000Z',
+		webhook: 'delivered',
+	} as const;
+	const { ask } = await asking(t, { alerts: () => [alert, { ...alert, name: 'other', value: null, webhook: null }] });
+	const { stdout } = await ask('status');
+	t.match(stdout, /^full +firing +sessions_active > 9 +3.333 +2026-01-01T00:00:00.000Z +delivered$/m);
+	t.match(stdout, /^other +firing +sessions_active > 9 +- +2026-01-01T00:00:00.000Z +-$/m);
+	t.match(JSON.parse((await ask('status', '--json')).stdout), { alerts: [alert, { name: 'other' }] });
+	t.notMatch((await (await asking(t)).ask('status')).stdout, /ALERT/);
+});
+
 test('the filters of sessions reach the API, and a further page is offered', async (t) => {
 	let seen: unknown;
 	const { ask } = await asking(t, {

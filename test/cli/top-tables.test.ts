@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { type Test, test } from 'tap';
 import { frame, textOf } from '../../src/cli/admin/top/frame.ts';
 import { AT_FIRST, type Key, press, type Steering } from '../../src/cli/admin/top/keys.ts';
@@ -5,6 +6,7 @@ import type { Seen } from '../../src/cli/admin/top/look.ts';
 import { tableOf } from '../../src/cli/admin/top/tables.ts';
 import { follow, NO_TRACK, sparkline } from '../../src/cli/admin/top/track.ts';
 import { backendOf, POOL, QUIET, SESSION, STATUS } from '../support/fake-operations.ts';
+import { importsOf } from '../support/source-scan.ts';
 
 const busy = { ...QUIET, uploadBytesPerSecond: 125_000 };
 const SEEN: Seen = {
@@ -174,4 +176,15 @@ test('new sessions per second come from two looks, and from zero after a restart
 		[sparkline([0, 0], 5), sparkline([0, 5, 10], 5), sparkline([1, 2, 3], 2), sparkline([1, 2], -1)],
 		['▁▁', '▁▅█', '▆█', ''],
 	);
+});
+
+test('only the screen itself loads React, and nothing loads the screen before it is wanted', async (t) => {
+	const root = new URL('../../', import.meta.url);
+	const files = globSync('{src,bin}/**/*.ts', { cwd: root });
+	const text = (path: string): string => readFileSync(new URL(path, root), 'utf8');
+	const drawing = files.filter((path) => importsOf(text(path)).some((name) => name === 'ink' || name === 'react'));
+	t.strictSame(drawing, ['src/cli/admin/top/screen.ts']);
+	const loading = files.filter((path) => /\/screen\.ts'/.test(text(path)));
+	t.strictSame(loading, ['src/cli/admin/top/command.ts']);
+	t.notMatch(text('src/cli/admin/top/command.ts'), /from '\.\/screen\.ts'/);
 });

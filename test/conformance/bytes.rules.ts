@@ -17,6 +17,7 @@ const RULES: Rules = {
 	'both directions move at once without regard for each other': bothWaysAtOnce,
 	'a client that does not read stops the backend, and loses nothing': (t, target) => slowReader(t, target, 'client'),
 	'a backend that does not read stops the client, and loses nothing': (t, target) => slowReader(t, target, 'backend'),
+	'what follows a long stream comes at once, though its sender neither goes on nor ends': tailsOfStreams,
 	'sessions do not mix': sessionsDoNotMix,
 };
 
@@ -78,6 +79,27 @@ async function floodUntilStuck(socket: Socket, data: Buffer): Promise<number> {
 		await pass(150);
 	}
 	return taken();
+}
+
+async function tailsOfStreams(t: Test, target: Target): Promise<void> {
+	const backend = await startBackend(t);
+	const balancer = await target.start(t, configOf([backend.address]));
+	const client = await dial(t, balancer.address());
+	const server = peerOf(await backend.accepted());
+	for (const [sender, receiver] of [
+		[client, server],
+		[server, client],
+	] as const) {
+		let expected = 0;
+		for (const bytes of [40_000_000, 1, 700, 2_000_000, 3]) {
+			sender.send(patternOf(bytes));
+			expected += bytes;
+			await until(`the last of ${bytes} bytes`, () => receiver.bytes === expected, 15_000);
+		}
+	}
+	client.fin();
+	server.fin();
+	t.same([await client.ending(), await server.ending()], ['fin', 'fin']);
 }
 
 async function sessionsDoNotMix(t: Test, target: Target): Promise<void> {

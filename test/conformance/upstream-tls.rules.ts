@@ -118,7 +118,7 @@ const RULES: Rules = {
 			[old, {}, { minVersion: 'TLSv1.3' }, /protocol version/],
 			[plain, {}, {}, /wrong version number|packet length/],
 			[closing, {}, {}, /closed during|ECONNRESET|EPIPE/],
-			[mute, { connectTimeout: '150ms' }, {}, /no handshake in time/],
+			[mute, { connectTimeout: '500ms' }, {}, /no handshake in time/],
 		];
 		for (const [{ address }, pool, tls, detail] of table) {
 			const config = configOf([address], { pool: { ...noRetries, ...pool, tls: { ...verified, ...tls } } });

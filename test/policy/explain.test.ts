@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { CertificateSnapshot } from '../../src/core/snapshot.ts';
 import { type ExplainParts, explain } from '../../src/policy/explain.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
 import { buildNetworkTable } from '../../src/policy/network-table.ts';
@@ -6,6 +7,7 @@ import { at } from '../../src/policy/world.ts';
 import { FakeBoard } from '../support/fake-desk.ts';
 import { ip } from '../support/session-bench.ts';
 import { type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
+import { terminateTls } from '../support/tls-terms.ts';
 
 const HOUSE: SnapshotSpec = {
 	regions: [{ name: 'eu', countries: ['DE', 'FR'] }],
@@ -156,4 +158,28 @@ t.test('who finds every pool full is told of the queue it would wait in, or that
 		'and of those who wait already',
 	);
 	t.match(spread[0], { pool: 'eu', backend: null, outcome: null, clients: 2 });
+});
+
+t.test('the certificate that it names is the one that is shown: an exact name goes before a wildcard', async (t) => {
+	const certificate = (...names: string[]): CertificateSnapshot => ({
+		certificate: '',
+		key: '',
+		ocsp: null,
+		names,
+		isDefault: false,
+	});
+	const tls = terminateTls([certificate('default.example'), certificate('*.example'), certificate('a.example')]);
+	const cases: [sni: string | null, text: string][] = [
+		['a.example', 'with the certificate for a.example'],
+		['b.example', 'with the certificate for *.example'],
+		['b.a.example', 'with the default certificate for default.example'],
+		[null, 'with the default certificate for default.example'],
+	];
+	for (const [sni, text] of cases) {
+		const { steps } = at(explainIps(['192.0.2.7'], { listeners: [{ tls }] }, { sni }).clients, 0);
+		t.ok(
+			steps.some((step) => step.text === `TLS is terminated ${text}`),
+			`${sni}`,
+		);
+	}
 });

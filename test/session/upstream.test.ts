@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { SessionAction, TlsFacts } from '../../src/core/session-io.ts';
+import type { SessionAction, SessionEvent, TlsFacts } from '../../src/core/session-io.ts';
 import type { ListenerTls, ProxyProtocolOut, ProxyTlv, UpstreamTls } from '../../src/core/snapshot.ts';
 import { POSTGRES_SSL_REQUEST } from '../../src/wire/postgres.ts';
 import { readProxyHeader, writeProxyHeader } from '../../src/wire/proxy-protocol.ts';
@@ -167,6 +167,36 @@ t.test('TLS to a backend asks for the name and the protocols that the pool says'
 	t.same(secure({ alpn: 'client' }, terminateTls(), HELLO, null).alpn, [], 'nothing was agreed on');
 	const nameless = secure({ serverName: { from: 'sni' } }, terminateTls(), clientHello({}));
 	t.equal(nameless.serverName, 'b.internal', 'a client that asks for no name');
+});
+
+t.test('a handshake that a client can make fail by what it asks for does not count against the backend', async (t) => {
+	const sni: Partial<UpstreamTls> = { serverName: { from: 'sni' } };
+	const failed: SessionEvent = { type: 'upstream-tls-failed', reason: 'the name is not in the certificate' };
+	const nameless = clientHello({ alpn: ['mqtt'] });
+	const cases: [string, Partial<UpstreamTls>, hello: Uint8Array, alpn: string | null, counts: boolean][] = [
+		['its own name', sni, HELLO, null, false],
+		['no name', sni, nameless, null, true],
+		['the name that the pool says', {}, HELLO, null, true],
+		['a protocol that it agreed on with us', { alpn: 'client' }, HELLO, 'mqtt', false],
+		['no protocol', { alpn: 'client' }, HELLO, null, true],
+	];
+	for (const [what, tls, hello, alpn, counts] of cases) {
+		const b = bench({
+			pools: [{ tls: upstreamTls(tls), backends: [{}, {}] }],
+			listeners: [{ tls: terminateTls() }],
+		});
+		const { s, client } = arriving(b);
+		client.send(hello);
+		client.tell({ type: 'tls-ready', tls: tlsFacts({ alpn }) });
+		s.act(CONNECTED);
+		const slot = s.session.backendSlot;
+		s.act(failed);
+		t.same(b.connects, [{ slot, ok: !counts }], what);
+		t.same(s.expire(), ['connect pool0-b1'], `${what}: another backend is tried all the same`);
+		s.act(CONNECTED);
+		s.expire();
+		t.equal(b.connects[1]?.ok, false, `${what}: no answer in time is the backend's doing`);
+	}
 });
 
 function asked(action: SessionAction | undefined): { serverName: string | null; alpn: readonly string[] } {

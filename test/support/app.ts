@@ -4,6 +4,7 @@ import { parseConfigObject } from '../../src/control/config/load.ts';
 import type { ConfigInput } from '../../src/control/config/schema.ts';
 import { Log } from '../../src/control/log.ts';
 import type { LogEvent } from '../../src/core/record.ts';
+import { startOnAnyPort } from './any-port.ts';
 
 interface Teardown {
 	teardown(end: () => Promise<void>): void;
@@ -60,7 +61,9 @@ export async function startApp(
 	options: Partial<AppOptions> = {},
 ): Promise<AppUnderTest> {
 	const heard = new Heard();
-	const app = await App.start(parseConfigObject(config), { log: heard.log, onFatal: () => {}, ...options });
+	const app = await startOnAnyPort(() =>
+		App.start(parseConfigObject(config), { log: heard.log, onFatal: () => {}, ...options }),
+	);
 	t.teardown(() => app.stop({ preStopMs: 0, drainMs: 0 }));
 	return {
 		app,

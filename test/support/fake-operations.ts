@@ -127,6 +127,8 @@ export function fakeOperations(answers: Partial<Operations> = {}): {
 		buckets: () => [],
 		events: () => [],
 		changes: () => [],
+		alerts: () => [],
+		history: async ({ series }) => ({ kept: false, series, stepMs: 10_000, points: [] }),
 		sessions: async () => ({ sessions: [SESSION], next: null }),
 		session: async (id) => (id === SESSION.id ? SESSION : null),
 		countries: async () => [{ country: 'DE', active: 3 }],

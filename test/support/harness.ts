@@ -6,6 +6,7 @@ import { Log } from '../../src/control/log.ts';
 import type { LogEvent } from '../../src/core/record.ts';
 import type { EngineFactory } from '../../src/engine/engine.ts';
 import { createNodeEngine } from '../../src/engine/node/engine.ts';
+import { startOnAnyPort } from './any-port.ts';
 import { closeBackends, type Teardown } from './echo.ts';
 import { type EngineName, enginesOf } from './engines.ts';
 import { createEpollInProcess } from './epoll-in-process.ts';
@@ -155,12 +156,10 @@ async function startApplication(t: Teardown, engine: EngineName, config: TestCon
 	);
 	const withWorkers = (given: TestConfig): TestConfig =>
 		withoutHealth({ ...given, engine, workers: APPLICATION_WORKERS });
-	const app = await App.start(parseConfigObject(withWorkers(config)), {
-		log,
-		onFatal: (reason) => {
-			throw new Error(reason);
-		},
-	});
+	const onFatal = (reason: string): void => {
+		throw new Error(reason);
+	};
+	const app = await startOnAnyPort(() => App.start(parseConfigObject(withWorkers(config)), { log, onFatal }));
 	const assembly: Assembly = {
 		get addresses() {
 			return app.addresses;

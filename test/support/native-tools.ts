@@ -1,4 +1,5 @@
 import {
+	AF_INET,
 	AF_UNIX,
 	EPOLL_CLOEXEC,
 	O_CLOEXEC,
@@ -8,6 +9,8 @@ import {
 	SOCK_STREAM,
 } from '../../src/engine/epoll/layouts.ts';
 import { Libc } from '../../src/engine/epoll/libc.ts';
+import { openListeningSocket } from '../../src/engine/epoll/listening-sockets.ts';
+import { SocketAddress } from '../../src/engine/epoll/sockaddr.ts';
 import type { Teardown } from './echo.ts';
 
 /** One for a whole test file: it is bound to the thread, not to a test. */
@@ -20,6 +23,23 @@ export function socketPair(t: Teardown): { readonly a: number; readonly b: numbe
 	const [a, b] = pair;
 	t.teardown(() => {
 		for (const fd of pair) libc.close(fd);
+	});
+	return { a, b };
+}
+
+/** As `socketPair`, over TCP. */
+export function tcpPair(t: Teardown): { readonly a: number; readonly b: number } {
+	const bind = { target: { type: 'tcp', host: '127.0.0.1', port: 0 }, v6Only: false } as const;
+	const listener = openListeningSocket(libc, bind, false, 1);
+	const address = new SocketAddress(libc);
+	libc.getsockname(listener, address.buffer);
+	const a = libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+	libc.connect(a, address.buffer, 16);
+	const b = libc.accept(listener, address.buffer, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	libc.close(listener);
+	if (a < 0 || b < 0) throw new Error(`no connection: ${a}, ${b}`);
+	t.teardown(() => {
+		for (const fd of [a, b]) libc.close(fd);
 	});
 	return { a, b };
 }

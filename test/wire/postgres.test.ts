@@ -6,6 +6,7 @@ import {
 	POSTGRES_SSL_REQUEST,
 	type PostgresStart,
 	readPostgresStart,
+	refusalOfTls,
 } from '../../src/wire/postgres.ts';
 import { decided } from '../support/decided.ts';
 import { helloBytes, hex, join, utf8 } from '../support/hello-bytes.ts';
@@ -72,5 +73,18 @@ t.test('what is sent is what is read, and an answer is one byte', (t) => {
 	t.strictSame(POSTGRES_SSL_REQUEST, SSL);
 	t.equal(POSTGRES_SSL_REQUEST.length, POSTGRES_REQUEST_BYTES);
 	t.strictSame([POSTGRES_ACCEPT, POSTGRES_DECLINE], [utf8('S'), utf8('N')]);
+	t.end();
+});
+
+t.test("a server's answer is one byte that agrees, and nothing after it", (t) => {
+	const answers: [answer: string, refusal: string | null][] = [
+		['S', null],
+		['N', 'the backend refuses TLS (SSLRequest)'],
+		['E', 'the backend refuses TLS (SSLRequest)'],
+		['', '0 bytes in answer to SSLRequest'],
+		['S\x16', '2 bytes in answer to SSLRequest'],
+		['SS', '2 bytes in answer to SSLRequest'],
+	];
+	for (const [answer, refusal] of answers) t.equal(refusalOfTls(utf8(answer)), refusal, answer);
 	t.end();
 });

@@ -108,11 +108,23 @@ const SSL: readonly (readonly [what: string, certificate: ProxySsl['certificate'
 
 for (const [what, certificate, value] of SSL) {
 	t.test(`the TLV of TLS, with ${what}`, (t) => {
-		const ssl = { version: 'TLSv1.3', cipher: CIPHER, certificate };
+		const ssl = { version: 'TLSv1.3', cipher: CIPHER, resumed: false, certificate };
 		t.strictSame(writeProxyHeader('v2', { ...SILENT, ssl }), v2(0x21, 0x00, tlv(0x20, value)));
 		t.end();
 	});
 }
+
+t.test('a certificate of a session that was taken up again was shown in the session, not on this connection', (t) => {
+	const clientOf = (resumed: boolean, certificate: ProxySsl['certificate']): number | undefined => {
+		const ssl = { version: 'TLSv1.3', cipher: CIPHER, resumed, certificate };
+		return writeProxyHeader('v2', { ...SILENT, ssl })[19];
+	};
+	const certificate = { verified: true, commonName: null };
+	t.equal(clientOf(false, certificate), 0x07);
+	t.equal(clientOf(true, certificate), 0x05, 'PP2_CLIENT_SSL and PP2_CLIENT_CERT_SESS');
+	t.equal(clientOf(true, null), 0x01);
+	t.end();
+});
 
 t.test('a checksum comes last, and is right', (t) => {
 	const header = writeProxyHeader('v2', { ...SILENT, addresses: V4_ADDRESSES, authority: 'a.example', crc32c: true });

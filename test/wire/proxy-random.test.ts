@@ -31,6 +31,7 @@ const facts: fc.Arbitrary<ProxyFacts> = fc.record({
 		fc.record({
 			version: text,
 			cipher: text,
+			resumed: fc.boolean(),
 			certificate: fc.option(fc.record({ verified: fc.boolean(), commonName: fc.option(text) })),
 		}),
 	),

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import {
+	type AlertView,
+	alertView,
 	type BackendView,
 	backendView,
 	type ListenerView,
@@ -19,6 +21,7 @@ import { ageText, bandwidthText, bytesText, ofCap, rateText } from './words.ts';
 const listeners = z.array(listenerView);
 const pools = z.array(poolView);
 const backends = z.array(backendView);
+const alerts = z.array(alertView);
 
 /** `sluice status`, `sluice sessions`, `sluice backends`. */
 export function addLookCommands(program: Command, { terminal }: CommandContext): void {
@@ -26,13 +29,14 @@ export function addLookCommands(program: Command, { terminal }: CommandContext):
 		.addHelpText('after', `\nExample:\n  sluice status --admin unix:/run/sluice.sock\n${ADMIN_HELP}`)
 		.action(async (options: AdminOptions) => {
 			const client = clientOf(options);
-			const [status, listening, pooled] = await Promise.all([
+			const [status, listening, pooled, watched] = await Promise.all([
 				client.get('/status', statusView),
 				client.get('/listeners', listeners),
 				client.get('/pools', pools),
+				client.get('/alerts', alerts),
 			]);
-			const answer = { ...status, listeners: listening, pools: pooled };
-			print(terminal, options, answer, statusText(status, listening, pooled));
+			const answer = { ...status, listeners: listening, pools: pooled, alerts: watched };
+			print(terminal, options, answer, [...statusText(status, listening, pooled), ...alertsText(watched)]);
 		});
 
 	askingCommand(program, 'backends [pool]', 'List the backends of a running balancer.')
@@ -112,6 +116,25 @@ function statusText(status: StatusView, listening: readonly ListenerView[], pool
 		]),
 	];
 }
+
+/** Nothing where there are none. */
+const alertsText = (watched: readonly AlertView[]): string[] =>
+	watched.length === 0
+		? []
+		: [
+				'',
+				...columns([
+					['ALERT', 'STATE', 'WHEN', 'NOW', 'SINCE', 'WEBHOOK'],
+					...watched.map(({ name, state, when, value, since, webhook }) => [
+						name,
+						state,
+						when,
+						value === null ? '-' : String(Math.round(value * 1_000) / 1_000),
+						since,
+						webhook ?? '-',
+					]),
+				]),
+			];
 
 const stateText = ({ health, state, ejected }: BackendView): string =>
 	[ejected ? 'ejected' : health, ...(state === 'enabled' ? [] : [state])].join(', ');

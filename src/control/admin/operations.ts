@@ -1,6 +1,7 @@
 import type { LogLevel } from '../../core/record.ts';
 import type { Explanation } from '../../policy/explain.ts';
 import type {
+	AlertView,
 	BackendAddition,
 	BucketView,
 	ChangeView,
@@ -9,6 +10,8 @@ import type {
 	DiffView,
 	DrainOrder,
 	EventView,
+	HistoryQuery,
+	HistoryView,
 	ListenerView,
 	PoolView,
 	RegionView,
@@ -47,6 +50,10 @@ export interface Operations {
 	/** The events kept, with numbers above `after`, oldest first; a bounded number. */
 	events(after: number): readonly EventView[];
 	changes(): readonly ChangeView[];
+	/** The alerts of the configuration, in file order. */
+	alerts(): readonly AlertView[];
+	/** Nothing where none is kept. */
+	history(query: HistoryQuery): Promise<HistoryView>;
 
 	sessions(query: SessionQuery): Promise<SessionPage>;
 	session(id: string): Promise<SessionView | null>;

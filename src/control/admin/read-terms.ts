@@ -3,12 +3,11 @@ import type { SecretPlace } from '../config/fields-secrets.ts';
 import { fileKeyProblem } from '../config/places.ts';
 import type { Config } from '../config/schema.ts';
 import { byPlace } from '../config/together.ts';
-import { FileFault, readRegularFile } from '../regular-file.ts';
+import { placeText, readSecret } from '../secret.ts';
 import { TlsFault } from '../tls/fault.ts';
 import { readUse } from '../tls/files.ts';
 import type { AdminTerms, AdminToken } from './terms.ts';
 
-const MAX_TOKEN_BYTES = 64 * 1024;
 /** Shorter ones can be tried out. */
 const LEAST_TOKEN_LENGTH = 16;
 
@@ -24,7 +23,7 @@ export async function readAdminTerms(config: Config): Promise<AdminTerms | null>
 	const problems: ConfigProblem[] = [];
 	const tokens: AdminToken[] = [];
 	for (const [at, { role, token }] of admin.tokens.entries()) {
-		const found = await readSecret(token);
+		const found = await readToken(token);
 		if ('secret' in found) tokens.push({ role, token: found.secret });
 		else problems.push(fileKeyProblem(config, ['admin', 'tokens', at, 'token'], found.fault));
 	}
@@ -33,26 +32,13 @@ export async function readAdminTerms(config: Config): Promise<AdminTerms | null>
 	return { bind: admin.bind, tokens, tls };
 }
 
-async function readSecret(place: SecretPlace): Promise<{ readonly secret: string } | { readonly fault: string }> {
-	const where = place.from === 'env' ? `env:${place.name}` : `file:${place.path}`;
-	const read = place.from === 'env' ? process.env[place.name] : await readFileSecret(place.path);
-	if (read instanceof FileFault) return { fault: `cannot use ${where}: ${read.message}` };
-	if (read === undefined) return { fault: `cannot use ${where}: it is not set` };
-	const secret = read.trim();
-	if (/^[\x21-\x7e]+$/.test(secret) === false)
-		return { fault: `cannot use ${where}: a token is printable ASCII without spaces` };
-	if (secret.length >= LEAST_TOKEN_LENGTH) return { secret };
-	return { fault: `cannot use ${where}: a token has at least ${LEAST_TOKEN_LENGTH} characters` };
-}
-
-async function readFileSecret(path: string): Promise<string | FileFault> {
-	try {
-		const { bytes } = await readRegularFile(path, MAX_TOKEN_BYTES, (size) => new ArrayBuffer(size));
-		return Buffer.from(bytes).toString('latin1');
-	} catch (error) {
-		if (error instanceof FileFault) return error;
-		throw error;
-	}
+async function readToken(place: SecretPlace): Promise<{ readonly secret: string } | { readonly fault: string }> {
+	const found = await readSecret(place);
+	if ('fault' in found) return found;
+	if (!/^[\x21-\x7e]+$/.test(found.secret))
+		return { fault: `cannot use ${placeText(place)}: a token is printable ASCII without spaces` };
+	if (found.secret.length >= LEAST_TOKEN_LENGTH) return found;
+	return { fault: `cannot use ${placeText(place)}: a token has at least ${LEAST_TOKEN_LENGTH} characters` };
 }
 
 async function readPair(

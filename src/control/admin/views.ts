@@ -243,6 +243,48 @@ export const changeView = z.object({
 	time: z.iso.datetime(),
 });
 
+/** An alert of the configuration and how far it is. */
+export const alertView = z.object({
+	name: z.string(),
+	/** The condition as written. */
+	when: z.string(),
+	forMs: z.number(),
+	state: z.enum(['ok', 'pending', 'firing']),
+	/** What the condition compares now; null: there is nothing to compare. */
+	value: z.number().nullable(),
+	/** Since when the condition holds, or does not. */
+	since: z.iso.datetime(),
+	/** What became of its last message; null: it has no webhook. */
+	webhook: z.enum(['none', 'waiting', 'delivered', 'failed']).nullable(),
+});
+
+export const historyQuery = z.object({
+	/** `process` or `pool NAME`. */
+	series: z.string().default('process'),
+	/** Absent: all that is kept, 24 hours. */
+	since: z.iso.datetime().optional(),
+});
+
+/** Means of each step, oldest first; steps without any are left out. */
+export const historyView = z.object({
+	/** False: the configuration has no `history`. */
+	kept: z.boolean(),
+	series: z.string(),
+	/** 10 seconds, longer for a long past. */
+	stepMs: z.number(),
+	points: z.array(
+		z.object({
+			/** The begin of the step. */
+			time: z.iso.datetime(),
+			active: z.number(),
+			endedPerSecond: perSecond(),
+			uploadBytesPerSecond: perSecond(),
+			downloadBytesPerSecond: perSecond(),
+			queued: z.number(),
+		}),
+	),
+});
+
 export const backendAddition = z.strictObject({
 	address: z.string().min(1),
 	name: z.string().min(1).optional(),
@@ -275,6 +317,9 @@ export type SessionQuery = z.output<typeof sessionQuery>;
 export type SessionPage = z.output<typeof sessionPage>;
 export type EventView = z.output<typeof eventView>;
 export type DiffView = z.output<typeof diffView>;
+export type AlertView = z.output<typeof alertView>;
+export type HistoryQuery = z.output<typeof historyQuery>;
+export type HistoryView = z.output<typeof historyView>;
 export type ChangeView = z.output<typeof changeView>;
 export type BackendAddition = z.output<typeof backendAddition>;
 export type DrainOrder = z.output<typeof drainOrder>;

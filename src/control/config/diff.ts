@@ -22,8 +22,8 @@ export interface ConfigDiff {
 	readonly restart: readonly string[];
 }
 
-const RESTART_KEYS = ['engine', 'workers', 'state'] as const;
-const SETTING_KEYS = ['log', 'limits', 'drain', 'preStop', 'watch', 'admin'] as const;
+const RESTART_KEYS = ['engine', 'workers', 'state', 'history'] as const;
+const SETTING_KEYS = ['log', 'limits', 'drain', 'preStop', 'watch', 'admin', 'alerts'] as const;
 const KINDS = ['listeners', 'pools', 'backends', 'regions'] as const;
 
 /** Compares what configurations mean: defaults written out or left out are the same. */

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { SocketTarget } from '../../core/address.ts';
 import { ConfigError, type ConfigProblem, EXIT, SluiceError } from '../../core/errors.ts';
 import { fileFault } from '../file-faults.ts';
+import type { SecretPlace } from './fields-secrets.ts';
 import { findingsOf, formatPath, wording } from './findings.ts';
 import { rememberPlaces } from './places.ts';
 import { checkReferences } from './references.ts';
@@ -91,7 +92,9 @@ function withAbsolutePaths(config: Config, folder: string): Config {
 	return {
 		...config,
 		...(config.state && { state: resolve(folder, config.state) }),
+		...(config.history && { history: resolve(folder, config.history) }),
 		...(config.admin && { admin: absoluteAdmin(config.admin, folder) }),
+		alerts: config.alerts.map((alert) => absoluteWebhook(alert, folder)),
 		geo: geo.database === 'embedded' ? geo : { ...geo, database: resolve(folder, geo.database) },
 		listeners: config.listeners.map((listener) => ({
 			...listener,
@@ -111,13 +114,20 @@ function absoluteAdmin(admin: NonNullable<Config['admin']>, folder: string): Non
 	return {
 		...admin,
 		bind: bind.type === 'unix' ? { type: 'unix', path: resolve(folder, bind.path) } : bind,
-		tokens: tokens.map(({ role, token }) => ({
-			role,
-			token: token.from === 'file' ? { from: 'file', path: resolve(folder, token.path) } : token,
-		})),
+		tokens: tokens.map(({ role, token }) => ({ role, token: absoluteSecret(token, folder) })),
 		...(tls && { tls: { cert: resolve(folder, tls.cert), key: resolve(folder, tls.key) } }),
 	};
 }
+
+function absoluteWebhook(alert: Config['alerts'][number], folder: string): Config['alerts'][number] {
+	return alert.webhook === undefined ? alert : { ...alert, webhook: absoluteSecret(alert.webhook, folder) };
+}
+
+const absoluteSecret = <P extends { readonly from: string }>(place: P | SecretFile, folder: string): P | SecretFile =>
+	isSecretFile(place) ? { from: 'file', path: resolve(folder, place.path) } : place;
+
+type SecretFile = Extract<SecretPlace, { readonly from: 'file' }>;
+const isSecretFile = (place: { readonly from: string }): place is SecretFile => place.from === 'file';
 
 function parseYaml(text: string, file: string): YamlText {
 	try {

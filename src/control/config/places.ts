@@ -11,6 +11,7 @@ const fileKeys = (config: Config): readonly Path[] => [
 	['geo', 'database'],
 	...tlsFileKeys(config),
 	...adminFileKeys(config),
+	...config.alerts.map((_, at) => ['alerts', at, 'webhook']),
 ];
 
 const adminFileKeys = ({ admin }: Config): readonly Path[] => [

@@ -79,11 +79,14 @@ export const HEALTH_NOTES = `## How a backend's health is decided
   up. The first result decides alone; then \`rise\` good or \`fall\` bad ones in a row turn it over.
 - A probe that we could not even send, for lack of a descriptor or a local port, is no result.
 - Sessions decide faster: \`passive\` ejects a backend whose connects fail, for \`eject\`, and then it is again what its probes say.
-  Until then the failed sessions are tried elsewhere (\`retries\`). A reset counts only when no byte had passed either way: what a
-  client sends cannot get a server ejected.
+  Until then the failed sessions are tried elsewhere (\`retries\`). A reset counts only when no byte had passed either way, and a
+  handshake that the backend fails not where it was asked for the client's own server name or protocol (\`serverName: sni\`,
+  \`alpn: client\`): what a client sends cannot get a server ejected.
 - A backend that accepts and then says nothing is up for a \`tcp\` probe; its sessions end by their timeouts. \`tls\` wants a
   handshake, by the pool's \`tls\` or, without it, with any certificate; \`http\` a status of the list; \`script\` each step in its
   order. All of it must be done within \`timeout\`. Probes of a pool with \`proxyProtocol\` begin with its header (LOCAL).
+- What \`expect\` names may stand anywhere after what was expected before, in the first 64 KiB that come. The log tells what came
+  instead, shortened; of what was sent, nothing of four bytes or more, also where the backend repeats it.
 - Sessions on a backend that goes down are left alone. Every change is one line in the log, with the reason and how long it had been so.
 - The health of what stays is kept over a reload.`;
 
@@ -135,6 +138,28 @@ export const PROXY_NOTES = `## How the PROXY protocol is read and written
 - Backends get exactly one header before anything else; \`ssl\` in it only where TLS ended here. Once it was sent, the
   session is not tried on another backend, but for a TLS handshake that failed.
 - To a backend that does not expect it, a header looks like garbage: turn it on at both ends together.`;
+
+export const ALERT_NOTES = `## How alerts are decided
+
+- \`pool eu healthy < 0.5\` is the metric \`sluice_pool_healthy\` of the pool \`eu\`: a kind of place (\`listener\`, \`region\`, \`pool\`,
+  \`backend\`), its name (of a backend: \`pool/backend\`), the rest of the metric's name. Without a place, \`sessions_active > 900\` is
+  \`sluice_sessions_active\`, and \`pool_healthy < 1\` holds when it holds for any pool. Other labels may stand behind, as in
+  \`sessions_total outcome=no-route > 5\`; what has spaces in double quotes, as in \`bucket_fill place="pool eu" < 0\`.
+- Metrics whose names end in \`_total\` are compared by what they rise in a second, over the last minute, all that fit together. \`<\`,
+  \`<=\`, \`==\` and \`!=\` of them hold at the earliest after a minute. There are no alerts on histograms.
+- A condition is looked at every second. An alert fires when it has held for \`for\`, and is over when it does not hold, or when
+  what it is about is there no more. Both are one line in the log, and one POST: \`{ alert, state, when, value, since, time, host }\`,
+  where \`state\` is \`firing\` or \`resolved\`.
+- A webhook answers 2xx within 5 seconds, or it is tried again after 1, 4, 15 and 60 seconds. An alert that flaps posts \`firing\` at
+  most once a minute; what was over before it could be told is not told.
+- A reload keeps the state of an alert whose name, condition and \`for\` stay.`;
+
+export const HISTORY_NOTES = `## What the history keeps
+
+- Every 10 seconds one row for the process and one for each pool, up to 128 in all: sessions, those that ended each second, bytes per second
+  each way, queued. Rows older than 24 hours go, and their room is used again: the file has about 0.3 MB for each.
+- One process at a time has the file. One that it cannot write is told of once, and tried again every 10 seconds; a damaged one is put aside as FILE.damaged
+  and begun anew. Sessions do not notice.`;
 
 export const NODE_ENGINE_LIMITS = `## What the node engine cannot do
 

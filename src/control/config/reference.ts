@@ -2,8 +2,10 @@ import { stringify } from 'yaml';
 import { type SchemaNode, schemaTree } from './json-schema.ts';
 import { markdownTable } from './markdown-table.ts';
 import {
+	ALERT_NOTES,
 	GEO_NOTES,
 	HEALTH_NOTES,
+	HISTORY_NOTES,
 	NODE_ENGINE_LIMITS,
 	PROXY_NOTES,
 	REFERENCE_INTRODUCTION,
@@ -18,7 +20,17 @@ export function renderReference(): string {
 	return `${[REFERENCE_INTRODUCTION, ...sections, ...NOTES].join('\n\n')}\n`;
 }
 
-const NOTES = [SIZING_NOTES, SHAPING_NOTES, HEALTH_NOTES, GEO_NOTES, TLS_NOTES, PROXY_NOTES, NODE_ENGINE_LIMITS];
+const NOTES = [
+	SIZING_NOTES,
+	SHAPING_NOTES,
+	HEALTH_NOTES,
+	GEO_NOTES,
+	TLS_NOTES,
+	PROXY_NOTES,
+	ALERT_NOTES,
+	HISTORY_NOTES,
+	NODE_ENGINE_LIMITS,
+];
 
 /** Every key with its full name, e.g. `listeners[].routes[].to` and `geo.regions.NAME.countries`. */
 export function allKeys(): string[] {

@@ -1,5 +1,6 @@
 import { formatTarget } from '../../core/address.ts';
 import { checkAdmin } from './admin-references.ts';
+import { checkAlerts } from './alert-references.ts';
 import { absoluteTarget, checkBinds, checkUnixPath } from './bind-references.ts';
 import { REGION_NAME_PATTERN } from './fields.ts';
 import { checkTls } from './tls-references.ts';
@@ -37,6 +38,12 @@ export function checkReferences(root: unknown, folder: string): Finding[] {
 		...pools.flatMap((pool, i) => checkPool(pool, ['pools', i], folder)),
 		...checkTls(record(top.limits), listeners, pools),
 		...checkAdmin(top),
+		...twice(
+			list(top.alerts).map((alert) => record(alert).name),
+			'alert',
+			(i) => ['alerts', i, 'name'],
+		),
+		...checkAlerts(list(top.alerts).map(record), { listeners, pools, regions, folder }),
 	];
 }
 

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { about, count, duration, maxConnections, overflow, rates, section } from './fields.ts';
 import { path } from './fields-secrets.ts';
 import { admin } from './schema-admin.ts';
+import { alerts } from './schema-alerts.ts';
 import { geo } from './schema-geo.ts';
 import { listener } from './schema-listeners.ts';
 import { pool } from './schema-pools.ts';
@@ -78,6 +79,16 @@ export const configSchema = section({
 	admin: admin
 		.optional()
 		.meta(about('The admin API, metrics and dashboard, over HTTP.', { bind: '127.0.0.1:9900' }, 'off')),
+	alerts: alerts(),
+	history: path()
+		.optional()
+		.meta(
+			about(
+				'A file (SQLite) that keeps the totals of the last 24 hours, so that the dashboard has a past after a restart. A change of this key needs a restart.',
+				'/var/lib/sluice/history.db',
+				'off',
+			),
+		),
 	preStop: duration({ atLeast: 0 }).prefault('0s').meta(about('Time between SIGTERM and the end of accepting.', '5s')),
 	geo: geo.prefault({}).meta(about('Where clients come from.', { regions: { eu: { continents: ['europe'] } } })),
 	listeners: z

@@ -1,3 +1,4 @@
+import { OUTCOMES } from '../../core/outcome.ts';
 import type { HistogramTotals } from '../../shared/stats.ts';
 import type { BucketView, ListenerView, PoolView, RegionView, StatusView } from '../admin/views.ts';
 import type { MetricName } from './names.ts';
@@ -41,7 +42,8 @@ export function takeReadings(sources: MetricSources): Reading[] {
 		read('sluice_workers', status.workers),
 		read('sluice_sessions_active', status.active),
 		...(status.maxConnections === null ? [] : [read('sluice_sessions_max', status.maxConnections)]),
-		...Object.entries(status.outcomes).map(([outcome, count]) => read('sluice_sessions_total', count ?? 0, outcome)),
+		// Those that never happened, too: of a series that begins at 1, a rate misses the first.
+		...OUTCOMES.map((outcome) => read('sluice_sessions_total', status.outcomes[outcome] ?? 0, outcome)),
 		read('sluice_records_dropped_total', status.recordsDropped),
 		...sources
 			.listeners()

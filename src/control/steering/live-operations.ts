@@ -11,6 +11,7 @@ import type { Scoreboard } from '../../shared/scoreboard.ts';
 import type { StatsReader } from '../../shared/stats.ts';
 import type { ExplainQuery, Operations, Requester } from '../admin/operations.ts';
 import type {
+	AlertView,
 	BackendAddition,
 	BucketView,
 	ChangeView,
@@ -19,6 +20,8 @@ import type {
 	DiffView,
 	DrainOrder,
 	EventView,
+	HistoryQuery,
+	HistoryView,
 	ListenerView,
 	PoolView,
 	RegionView,
@@ -80,11 +83,18 @@ export interface Steered {
 	after(ms: number, run: () => void): () => void;
 }
 
+/** What others keep, and operations show. */
+export interface Beside {
+	alerts(): readonly AlertView[];
+	history(query: HistoryQuery): Promise<HistoryView>;
+}
+
 /** `Operations` on a running balancer. */
 export class LiveOperations implements Operations {
 	/** Hears the workers' answers. */
 	readonly desk: WorkerDesk;
 	readonly #steered: Steered;
+	readonly #beside: Beside;
 	readonly #sampler: Sampler;
 	readonly #events: EventLog;
 	readonly #drainer: Drainer;
@@ -94,9 +104,10 @@ export class LiveOperations implements Operations {
 	readonly #cancelSampling: () => void;
 	#stopping = false;
 
-	constructor(steered: Steered) {
+	constructor(steered: Steered, beside: Beside) {
 		const { board, clock } = steered;
 		this.#steered = steered;
+		this.#beside = beside;
 		this.#startedMs = clock.wallMs();
 		this.#startedNs = clock.nowNs();
 		this.#sampler = new Sampler(board);
@@ -207,6 +218,14 @@ export class LiveOperations implements Operations {
 
 	changes(): readonly ChangeView[] {
 		return this.#steered.changes.list();
+	}
+
+	alerts(): readonly AlertView[] {
+		return this.#beside.alerts();
+	}
+
+	history(query: HistoryQuery): Promise<HistoryView> {
+		return this.#beside.history(query);
 	}
 
 	async countries(): Promise<readonly CountryView[]> {

@@ -224,6 +224,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 			watchClosing: (connection) => this.#closing.watch(connection),
 			doneClosing: (connection) => this.#closing.done(connection),
 			awaitGate: (relay, flow) => this.#gates.await(relay, flow),
+			lookSoon: (relay, flow) => this.#gates.lookSoon(relay, flow, this.#loop.nowNs),
 			leaveGate: (flow) => this.#gates.leave(flow),
 			resetOnClose: (fd) => void libc.resetOnClose(fd, LINGER_OPTION),
 		};

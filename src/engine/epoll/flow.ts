@@ -4,8 +4,9 @@ import type { DeadlineEntry } from '../deadlines.ts';
 import type { Meter } from '../meter.ts';
 import type { BufferPool } from './buffers.ts';
 import { ERRNO } from './errno.ts';
+import { Gathering } from './gathering.ts';
 import type { HeldBytes } from './held-bytes.ts';
-import { MSG_NOSIGNAL, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from './layouts.ts';
+import { IPPROTO_TCP, MSG_NOSIGNAL, SPLICE_F_MORE, SPLICE_F_MOVE, SPLICE_F_NONBLOCK, TCP_NODELAY } from './layouts.ts';
 import type { Libc, NativeBuffer } from './libc.ts';
 import type { Pipe, PipePool } from './pipes.ts';
 
@@ -32,7 +33,10 @@ export const SOURCE_LOST = 3;
 export const TARGET_LOST = 4;
 /** The gate lets nothing pass before `gate.readyNs`. */
 export const HELD_BACK = 5;
+/** The source has run dry and may go on without an event: look again after `GATHER_MS`. */
+export const GATHERS = 6;
 export type PumpResult =
+	| typeof GATHERS
 	| typeof WAITING
 	| typeof AGAIN
 	| typeof ENDED
@@ -42,6 +46,8 @@ export type PumpResult =
 
 /** Chunks that one flow moves before others get their turn. */
 const ROUNDS = 16;
+/** A chunk that is spliced is a larger part of a turn. */
+const SPLICE_ROUNDS = 4;
 /** So many full buffers in a row, and the rest is spliced. */
 const BULKY_READS = 2;
 /** A source that gave so much before it ran dry is spliced again when it goes on. */
@@ -91,6 +97,9 @@ export class Flow implements DeadlineEntry {
 	#bulky = false;
 	/** Since the source last ran dry. */
 	#spliced = 0;
+	/** The pipe was full: more is to follow at once, and the last packet waits for it. */
+	#moreFollows = false;
+	#gathering: Gathering | null = null;
 	#heldBack = false;
 
 	constructor(
@@ -128,7 +137,7 @@ export class Flow implements DeadlineEntry {
 			const written = this.flush();
 			if (written !== AGAIN) return this.#pause(written);
 			if (this.ended || !this.readable) return this.#pause(WAITING);
-			if (this.#bulky) this.#pipe ??= this.#tools.pipes.borrow();
+			if (this.#bulky) this.#pipe ??= this.#borrowPipe();
 			const pipe = this.#pipe;
 			const allowed = this.gate.ask(
 				pipe === null ? this.#tools.scratch.bytes.length : pipe.capacity,
@@ -138,8 +147,26 @@ export class Flow implements DeadlineEntry {
 			if (this.#heldBack) this.#letGo();
 			const read = pipe === null ? this.#copy(allowed) : this.#spliceIn(pipe, allowed);
 			if (read !== AGAIN) return read;
+			if (pipe !== null) round += SPLICE_ROUNDS - 1;
 		}
 		return AGAIN;
+	}
+
+	/** It is time to look what has gathered. */
+	look(): void {
+		this.readable = !this.ended;
+	}
+
+	/** Nothing more is read here: who reads next hears of every byte. */
+	leaveSource(): void {
+		this.#gathering?.end();
+	}
+
+	#borrowPipe(): Pipe | null {
+		const pipe = this.#tools.pipes.borrow();
+		// Copied bytes do not gather.
+		if (pipe === null) this.#gathering?.end();
+		return pipe;
 	}
 
 	/** No edge is to come from a source that was reset. */
@@ -236,21 +263,40 @@ export class Flow implements DeadlineEntry {
 			this.#count(got);
 			if (got < allowed) this.gate.unused(allowed - got);
 			this.#spliced += got;
+			this.#moreFollows = got === pipe.capacity;
 			return AGAIN;
 		}
+		this.#sendRest();
 		this.#tools.pipes.giveBack(pipe);
 		this.#pipe = null;
-		this.#bulky = this.#spliced >= BULKY_BYTES && !this.readOn;
+		const spliced = this.#spliced;
 		this.#spliced = 0;
-		if (got !== -ERRNO.EAGAIN || !this.readOn) return this.#readFailed(got, allowed);
+		this.#bulky = spliced >= BULKY_BYTES && !this.readOn;
+		if (got !== -ERRNO.EAGAIN || !this.readOn) return this.#gather(this.#readFailed(got, allowed), spliced);
 		// splice(2) does not pass urgent data, recv(2) does.
+		this.#gathering?.end();
 		this.gate.unused(allowed);
 		return AGAIN;
 	}
 
+	#gather(result: PumpResult, spliced: number): PumpResult {
+		if (result !== WAITING) return result;
+		this.#gathering ??= new Gathering(this.#tools.libc, this.#source);
+		if (!this.#gathering.ranDry(spliced)) return WAITING;
+		this.#bulky = true;
+		return GATHERS;
+	}
+
+	/** The kernel has kept back a packet that was not full (MSG_MORE, send(2)); setting the option sends it (tcp(7)). */
+	#sendRest(): void {
+		if (this.#moreFollows) this.#tools.libc.setOption(this.#target, IPPROTO_TCP, TCP_NODELAY, 1);
+		this.#moreFollows = false;
+	}
+
 	#spliceOut(pipe: Pipe): PumpResult {
+		const flags = this.#moreFollows && !this.failing ? SPLICE_FLAGS | SPLICE_F_MORE : SPLICE_FLAGS;
 		while (pipe.bytes > 0) {
-			const sent = this.#tools.libc.splice(pipe.readFd, this.#target, pipe.bytes, SPLICE_FLAGS);
+			const sent = this.#tools.libc.splice(pipe.readFd, this.#target, pipe.bytes, flags);
 			if (sent <= 0) return sent === -ERRNO.EAGAIN ? WAITING : TARGET_LOST;
 			pipe.bytes -= sent;
 		}
@@ -277,6 +323,7 @@ export class Flow implements DeadlineEntry {
 	#holdBack(): PumpResult {
 		if (!this.#heldBack) this.#meter.holdBack(this.#tools.nowNs());
 		this.#heldBack = true;
+		this.#sendRest();
 		return HELD_BACK;
 	}
 

@@ -1,10 +1,12 @@
+import { NS_PER_MS } from '../../core/units.ts';
 import { Deadlines } from '../deadlines.ts';
 import type { Flow } from './flow.ts';
+import { GATHER_MS } from './gathering.ts';
 import type { Pumped, Timed } from './loop.ts';
 
 /**
- * The flows of one worker that wait for their gates, in the order of the instants they were promised. The wait
- * of epoll is a millisecond coarse; what a gate earns meanwhile is not lost.
+ * The flows of one worker that wait for their gates, or for bytes to gather, in the order of the instants they
+ * were promised. The wait of epoll is a millisecond coarse; what a gate earns meanwhile is not lost.
  */
 export class GateQueue implements Timed {
 	readonly #waiting = new Deadlines<Flow>();
@@ -19,6 +21,11 @@ export class GateQueue implements Timed {
 		this.#waiting.set(flow, flow.gate.readyNs);
 	}
 
+	lookSoon(relay: Pumped, flow: Flow, nowNs: number): void {
+		this.#owners.set(flow, relay);
+		this.#waiting.set(flow, nowNs + GATHER_MS * NS_PER_MS);
+	}
+
 	leave(flow: Flow): void {
 		if (this.#owners.delete(flow)) this.#waiting.remove(flow);
 	}
@@ -27,6 +34,7 @@ export class GateQueue implements Timed {
 		for (let flow = this.#waiting.takeDue(nowNs); flow !== null; flow = this.#waiting.takeDue(nowNs)) {
 			const relay = this.#owners.get(flow);
 			this.#owners.delete(flow);
+			flow.look();
 			relay?.pump();
 		}
 	}

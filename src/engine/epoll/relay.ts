@@ -4,7 +4,7 @@ import { otherSide, type Side } from '../../core/units.ts';
 import type { Meter } from '../meter.ts';
 import { EOF, RELAY_ENDED, RESET } from '../session-events.ts';
 import type { End } from './end.ts';
-import { AGAIN, ENDED, Flow, HELD_BACK, type PumpResult, SOURCE_LOST, TARGET_LOST } from './flow.ts';
+import { AGAIN, ENDED, Flow, GATHERS, HELD_BACK, type PumpResult, SOURCE_LOST, TARGET_LOST } from './flow.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import {
 	EPOLLERR,
@@ -120,6 +120,8 @@ export class Relay {
 	/** Reads no more; what was read is still there to be written. */
 	stop(): void {
 		this.#stopped = true;
+		this.#upload.leaveSource();
+		this.#download.leaveSource();
 	}
 
 	/** As `stop`, and what was held of the client is dropped: it counts as little as what was not read. */
@@ -153,6 +155,7 @@ export class Relay {
 		if (!this.#tuned && flow.chunks > 1) this.tune();
 		if (result === AGAIN) return true;
 		if (result === HELD_BACK) this.#tools.awaitGate(this, flow);
+		else if (result === GATHERS) this.#tools.lookSoon(this, flow);
 		else if (result === ENDED) this.#reporter.report(EOF[source]);
 		else if (result === SOURCE_LOST) this.lose(source);
 		else if (result === TARGET_LOST) this.lose(otherSide(source));

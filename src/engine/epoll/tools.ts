@@ -23,6 +23,9 @@ export interface Tools extends RelayTools {
 	doneClosing(connection: EpollConnection): void;
 	/** Pump this relay again when this flow's gate may let something pass. */
 	awaitGate(relay: Pumped, flow: Flow): void;
+	/** Pump this relay again after `GATHER_MS`, when bytes of this flow have gathered. */
+	lookSoon(relay: Pumped, flow: Flow): void;
+	/** Ends either wait. */
 	leaveGate(flow: Flow): void;
 	/** close(2) of this socket will send RST. */
 	resetOnClose(fd: number): void;

@@ -21,9 +21,10 @@ import { withKeepAlive } from './upstream.ts';
 /**
  * The engine on `node:net`. What it cannot do, against the rules: it learns of a RST on a side whose
  * reading is stopped only at the next read; a write that fails may cost bytes that were still to be read
- * from that side; at EMFILE the runtime accepts and closes by itself; a client that was reset before it was
- * accepted has lost its address and is closed without a session; a listening socket is closed with what waits in its
- * queue, which is reset unless the system lets another one have it (net.ipv4.tcp_migrate_req).
+ * from that side, and under TLS, where OpenSSL writes of itself (session tickets), make a RST look like a FIN;
+ * at EMFILE the runtime accepts and closes by itself; a client that was reset before it was accepted has lost its
+ * address and is closed without a session; a listening socket is closed with what waits in its queue, which is
+ * reset unless the system lets another one have it (net.ipv4.tcp_migrate_req).
  */
 export function createNodeEngine<S extends EngineSession>(options: EngineOptions<S>): Engine<S> {
 	return new NodeEngine(options);

@@ -86,6 +86,8 @@ test('without a token loopback may read and nothing else', async (t) => {
 		'/buckets',
 		'/events',
 		'/changes',
+		'/alerts',
+		'/history?series=pool%20eu&since=2026-01-01T00:00:00Z',
 		'/sessions',
 		'/sessions/0-1',
 		'/metrics',

@@ -3,8 +3,8 @@ import t from 'tap';
 import { parseConfigText } from '../../../src/control/config/load.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
 
-const VALID = 14;
-const INVALID = 33;
+const VALID = 15;
+const INVALID = 34;
 
 const folder = (name: string): URL => new URL(`./fixtures/${name}/`, import.meta.url);
 const configsIn = (name: string): string[] => readdirSync(folder(name)).filter((file) => /\.(yaml|json)$/.test(file));

@@ -4,6 +4,7 @@ import {
 	AGAIN,
 	ENDED,
 	Flow,
+	GATHERS,
 	HELD_BACK,
 	type RelayTools,
 	SOURCE_LOST,
@@ -11,10 +12,10 @@ import {
 	WAITING,
 } from '../../../src/engine/epoll/flow.ts';
 import { HeldBytes } from '../../../src/engine/epoll/held-bytes.ts';
-import { SHUT_WR } from '../../../src/engine/epoll/layouts.ts';
+import { EPOLL_CTL_ADD, EPOLLET, EPOLLIN, SHUT_WR } from '../../../src/engine/epoll/layouts.ts';
 import { PipePool } from '../../../src/engine/epoll/pipes.ts';
 import { Meter } from '../../../src/engine/meter.ts';
-import { libc, put, socketPair, take } from '../../support/native-tools.ts';
+import { epollFd, libc, put, socketPair, take, tcpPair } from '../../support/native-tools.ts';
 import { digestOf, patternOf } from '../../support/peers.ts';
 import { TestGate } from '../../support/test-gate.ts';
 
@@ -25,8 +26,8 @@ interface Tap {
 }
 
 /** A flow from one socket pair into another, with both far ends in hand. */
-function bench(t: Tap, pipes = 1) {
-	const [source, target] = [socketPair(t), socketPair(t)];
+function bench(t: Tap, pipes = 1, pair = socketPair) {
+	const [source, target] = [pair(t), pair(t)];
 	const pool = new PipePool(libc, pipes);
 	const tools: RelayTools = {
 		libc,
@@ -43,7 +44,7 @@ function bench(t: Tap, pipes = 1) {
 		flow.release();
 		pool.destroy();
 	});
-	return { flow, gate, meter, pool, in: source.a, out: target.b, tools };
+	return { flow, gate, meter, pool, source: source.b, in: source.a, out: target.b, tools };
 }
 
 t.test('small amounts are copied and sent on at once', async (t) => {
@@ -274,4 +275,75 @@ t.test('one flow does not keep the others waiting: after some chunks it asks to 
 	t.equal(flow.pump(), AGAIN);
 	t.equal(asked, 16);
 	t.equal(take(ends.out), 'x'.repeat(16));
+});
+
+/** Whether a socket of `bench` has something to tell, as the engine would hear of it. */
+function edges(t: Tap, fd: number): () => number {
+	const epoll = epollFd(t);
+	const words = libc.layout.epollEventWords;
+	const event = libc.allocate(words * 4);
+	new Int32Array(event.bytes.buffer)[0] = EPOLLIN | EPOLLET;
+	libc.epollCtl(epoll, EPOLL_CTL_ADD, fd, event);
+	return () => libc.epollWait(epoll, event, 1, 0);
+}
+
+/** Sends until the flow no longer asks to hear of every packet. */
+function streamUntilGathers({ flow, ...ends }: ReturnType<typeof bench>): void {
+	const buffer = libc.allocate(SCRATCH);
+	let result: number = WAITING;
+	for (let sent = 0; result !== GATHERS; ) {
+		if (sent > 200_000_000) throw new Error('it never gathers');
+		for (let i = 0; i < 16; i++) sent += Math.max(0, libc.send(ends.in, buffer, 0, SCRATCH, 0));
+		flow.readable = true;
+		for (result = flow.pump(); result === AGAIN; result = flow.pump());
+		while (typeof take(ends.out) === 'string');
+	}
+	// The last of it, wherever the kernel still had some.
+	put(ends.in, '.');
+	for (let last = ''; !last.endsWith('.'); ) {
+		flow.look();
+		flow.pump();
+		for (let text = take(ends.out); typeof text === 'string'; text = take(ends.out)) last = text;
+	}
+}
+
+t.test('after a long stream bytes gather: no event tells of few, a look finds them', async (t) => {
+	const house = bench(t, 1, tcpPair);
+	const heard = edges(t, house.source);
+	streamUntilGathers(house);
+	heard();
+	put(house.in, 'the tail');
+	t.equal(heard(), 0, 'few bytes are not told');
+	house.flow.look();
+	t.equal(house.flow.pump(), GATHERS, 'it may go on');
+	t.equal(take(house.out), 'the tail');
+	house.flow.look();
+	t.equal(house.flow.pump(), WAITING, 'a whole look without a byte: it has paused');
+	put(house.in, 'b');
+	t.equal(heard(), 1, 'a single byte is told again');
+	house.flow.readable = true;
+	t.equal(house.flow.pump(), WAITING);
+	t.equal(take(house.out), 'b');
+});
+
+t.test('who reads on when the flow has left its source hears of every byte', async (t) => {
+	const house = bench(t, 1, tcpPair);
+	const heard = edges(t, house.source);
+	streamUntilGathers(house);
+	heard();
+	put(house.in, 'quiet');
+	t.equal(heard(), 0);
+	house.flow.leaveSource();
+	put(house.in, 'loud');
+	t.equal(heard(), 1);
+});
+
+t.test('bytes that fill the pipe exactly are sent whole though nothing follows', async (t) => {
+	const house = bench(t, 1, tcpPair);
+	const pipe = house.pool.borrow();
+	const capacity = pipe?.capacity ?? 0;
+	if (pipe) house.pool.giveBack(pipe);
+	// Two reads of the scratch buffer make it bulky.
+	const data = patternOf(2 * SCRATCH + capacity);
+	t.equal(digestOf(through(house, data)), digestOf(data));
 });

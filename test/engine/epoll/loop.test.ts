@@ -79,7 +79,8 @@ t.test(
 	async (t) => {
 		const queue = new GateQueue();
 		const pumped: string[] = [];
-		const flow = (readyMs: number): Flow => ({ ...idleEntry(), gate: { readyNs: readyMs * MS } }) as unknown as Flow;
+		const flow = (readyMs: number): Flow =>
+			({ ...idleEntry(), gate: { readyNs: readyMs * MS }, look: () => {} }) as unknown as Flow;
 		const relay = (name: string) => ({ pump: () => pumped.push(name) });
 		const [a, b, c] = [flow(30), flow(10), flow(20)];
 		queue.await(relay('a'), a);

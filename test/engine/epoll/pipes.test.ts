@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import t from 'tap';
 import type { Libc } from '../../../src/engine/epoll/libc.ts';
-import { PIPE_BYTES, PipePool } from '../../../src/engine/epoll/pipes.ts';
+import { LARGE_PIPE_BYTES, PIPE_BYTES, PipePool } from '../../../src/engine/epoll/pipes.ts';
 import { libc, put, socketPair } from '../../support/native-tools.ts';
 
 const open = (): number => readdirSync('/proc/self/fd').length;
@@ -11,7 +11,6 @@ t.test('no more pipes than the budget, and none at all with 0', async (t) => {
 	t.teardown(() => pool.destroy());
 	const [one, two] = [pool.borrow(), pool.borrow()];
 	t.ok(one && two);
-	t.equal(one?.capacity, PIPE_BYTES);
 	t.equal(pool.borrow(), null);
 	t.equal(pool.inUse, 2);
 	if (one) pool.giveBack(one);
@@ -20,6 +19,39 @@ t.test('no more pipes than the budget, and none at all with 0', async (t) => {
 	if (one) pool.giveBack(one);
 	if (two) pool.giveBack(two);
 	t.equal(new PipePool(libc, 0).borrow(), null);
+});
+
+t.test('a quarter of the budget is large, and those are lent first', async (t) => {
+	const pool = new PipePool(libc, 8);
+	t.teardown(() => pool.destroy());
+	const all = Array.from({ length: 8 }, () => pool.borrow());
+	const sizes = (): (number | undefined)[] => all.map((pipe) => pipe?.capacity);
+	t.same(sizes(), [LARGE_PIPE_BYTES, LARGE_PIPE_BYTES, ...Array<number>(6).fill(PIPE_BYTES)]);
+	const [large, , small] = all;
+	if (large) pool.giveBack(large);
+	if (small) pool.giveBack(small);
+	t.equal(pool.borrow(), large);
+	t.equal(pool.borrow(), small);
+	t.equal(pool.borrow(), null);
+	if (small) pool.giveBack(small);
+	if (large) pool.giveBack({ ...large, bytes: 1 });
+	t.equal(pool.borrow()?.capacity, LARGE_PIPE_BYTES, 'one in place of one that was dirty');
+});
+
+t.test('over the limit of the user for large pipes there are others', async (t) => {
+	const limited = new Proxy(libc, {
+		get: (target, name) => {
+			if (name === 'fcntl')
+				return (fd: number, command: number, size: number) =>
+					size > PIPE_BYTES ? -1 : target.fcntl(fd, command, size);
+			const value: unknown = Reflect.get(target, name, target);
+			return typeof value === 'function' ? value.bind(target) : value;
+		},
+	});
+	const pool = new PipePool(limited, 4);
+	t.teardown(() => pool.destroy());
+	for (let i = 0; i < 4; i++) t.equal(pool.borrow()?.capacity, PIPE_BYTES);
+	t.equal(pool.borrow(), null);
 });
 
 t.test('one with bytes left in it is not lent again', async (t) => {

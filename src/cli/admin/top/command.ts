@@ -24,12 +24,16 @@ export function addTop(program: Command, { terminal }: CommandContext): void {
 			const watched = options.json !== true && process.stdin.isTTY && process.stdout.isTTY;
 			const seen = await look(client, watched ? ['backends'] : VIEWS);
 			if (!watched) return print(terminal, options, seen, onceText(seen));
-			// Faster to load, and drawn whatever the environment says: somebody sits there.
-			process.env.NODE_ENV ??= 'production';
-			process.env.CI = 'false';
+			preferScreen(process.env);
 			const { watch } = await import('./screen.ts');
 			await watch(client, seen);
 		});
+}
+
+/** Faster to load, and drawn in colours even where CI is set: here is a terminal, so somebody looks. */
+function preferScreen(env: NodeJS.ProcessEnv): void {
+	env.NODE_ENV ??= 'production';
+	for (const name of Object.keys(env)) if (/^(CI|CI_.*|CONTINUOUS_INTEGRATION)$/.test(name)) delete env[name];
 }
 
 function onceText(seen: Seen): string[] {

@@ -54,9 +54,9 @@ export function headerLines({ status, regions }: Seen, track: Track, lost: strin
 	];
 	const bars = Math.min(LONGEST_SPARKLINE, Math.floor((columns - 40) / 2));
 	const throughput = [
-		span(`up ${bandwidthText(traffic.uploadBytesPerSecond).padEnd(11)}`),
+		span(`up ${bandwidthText(traffic.uploadBytesPerSecond).padEnd(12)}`),
 		span(sparkline(track.upload, bars), 'good'),
-		span(`   down ${bandwidthText(traffic.downloadBytesPerSecond).padEnd(11)}`),
+		span(`   down ${bandwidthText(traffic.downloadBytesPerSecond).padEnd(12)}`),
 		span(sparkline(track.download, bars), 'good'),
 	];
 	const regional = regions.map(({ name, active, maxConnections }) => `${name} ${ofCap(active, maxConnections)}`);

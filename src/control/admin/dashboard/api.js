@@ -1,4 +1,4 @@
-/** @import { BackendView, BucketView, CountryView, EventView, ListenerView, PoolView, StatusView } from '../views.ts' */
+/** @import { BackendView, BucketView, CountryView, EventView, HistoryView, ListenerView, PoolView, StatusView } from '../views.ts' */
 
 const KEPT_AT = 'sluice-token';
 
@@ -48,6 +48,14 @@ export async function look(lastEvent) {
 	]);
 	return { status, listeners, pools, buckets, countries, events };
 }
+
+/**
+ * The process in the last seconds, as far as it was kept.
+ * @param {number} seconds
+ * @returns {Promise<HistoryView>}
+ */
+export const past = (seconds) =>
+	ask('GET', `history?since=${encodeURIComponent(new Date(Date.now() - seconds * 1000).toISOString())}`);
 
 /** @param {{ pool: string, name: string }} backend @param {string} rest */
 export const backendPath = ({ pool, name }, rest) =>

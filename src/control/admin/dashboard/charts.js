@@ -2,7 +2,7 @@ import { byId } from './element.js';
 import { bandwidthText } from './words.js';
 
 /** Seconds that a chart shows. */
-const WINDOW = 300;
+export const WINDOW = 300;
 
 /** @typedef {{ times: number[], series: number[][] }} Points */
 
@@ -72,6 +72,17 @@ export function liveChart(id, lines, text) {
 	draw();
 	return {
 		draw,
+		/**
+		 * Puts what was before the page was opened in front of what it has seen.
+		 * @param {readonly number[]} times seconds since 1970, rising @param {readonly (readonly number[])[]} series
+		 */
+		begin(times, series) {
+			const first = points.times[0] ?? Number.POSITIVE_INFINITY;
+			const count = times.filter((time) => time < first).length;
+			points.times.unshift(...times.slice(0, count));
+			for (const [at, values] of series.entries()) points.series[at]?.unshift(...values.slice(0, count));
+			plot.setData([points.times, ...points.series]);
+		},
 		/** @param {number} time seconds since 1970 @param {readonly number[]} values */
 		add(time, values) {
 			points.times.push(time);

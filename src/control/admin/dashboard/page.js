@@ -1,6 +1,6 @@
 /** @import { BucketView, CountryView, EventView, ListenerView, StatusView } from '../views.ts' */
-import { ask, look, token } from './api.js';
-import { charts } from './charts.js';
+import { ask, look, past, token } from './api.js';
+import { charts, WINDOW } from './charts.js';
 import { byId, element } from './element.js';
 import { showPools } from './pools.js';
 import { ageText, bandwidthText, bytesText, ofCap } from './words.js';
@@ -11,6 +11,8 @@ const COUNTRIES_SHOWN = 48;
 
 const drawn = charts();
 let lastEvent = 0;
+/** Of the process that was seen last. */
+let startedAt = '';
 
 /** @param {string} text @param {boolean} good */
 function tell(text, good) {
@@ -86,12 +88,24 @@ function showBuckets(buckets) {
 	);
 }
 
+/**
+ * A process that was started anew counts its events from one: they are asked for from the first with the next look.
+ * @param {StatusView} status
+ */
+function noticeRestart(status) {
+	if (startedAt !== '' && startedAt !== status.startedAt) {
+		lastEvent = 0;
+		byId('events', HTMLOListElement).replaceChildren();
+	}
+	startedAt = status.startedAt;
+}
+
 /** @param {readonly EventView[]} events */
 function showEvents(events) {
 	const list = byId('events', HTMLOListElement);
 	for (const { number, time, level, msg, fields } of events) {
 		lastEvent = Math.max(lastEvent, number);
-		const rest = Object.entries(fields).map(([name, value]) => `${name} ${value}`);
+		const rest = Object.entries(fields).flatMap(([name, value]) => (value === null ? [] : [`${name} ${value}`]));
 		list.prepend(
 			element(
 				'li',
@@ -121,11 +135,26 @@ async function refresh() {
 		showCountries(seen.countries);
 		showBuckets(seen.buckets);
 		showEvents(seen.events);
+		noticeRestart(seen.status);
 		document.body.dataset.state = 'live';
 	} catch (error) {
 		document.body.dataset.state = 'lost';
 		byId('summary', HTMLParagraphElement).textContent = `no answer: ${error instanceof Error ? error.message : error}`;
 	}
+}
+
+/** What was before this page was opened; without a history the charts begin with now. */
+async function recall() {
+	const { points } = await past(WINDOW);
+	const times = points.map(({ time }) => Date.parse(time) / 1000);
+	drawn.throughput.begin(times, [
+		points.map(({ uploadBytesPerSecond }) => uploadBytesPerSecond),
+		points.map(({ downloadBytesPerSecond }) => downloadBytesPerSecond),
+	]);
+	drawn.connections.begin(times, [
+		points.map(({ active }) => active),
+		points.map(({ endedPerSecond }) => endedPerSecond),
+	]);
 }
 
 /** One look at a time, and none while nobody sees the page. */
@@ -187,9 +216,17 @@ byId('theme', HTMLButtonElement).addEventListener('click', (event) => {
 	dataset.theme = next;
 	if (event.currentTarget instanceof HTMLElement)
 		event.currentTarget.setAttribute('aria-pressed', String(next === 'dark'));
-	drawn.throughput.draw();
-	drawn.connections.draw();
+	redraw();
 });
 
+/** The charts are drawn in colours, not by the style sheet. */
+function redraw() {
+	drawn.throughput.draw();
+	drawn.connections.draw();
+}
+
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+
 if (token.get() !== '') byId('token', HTMLInputElement).placeholder = 'in use';
+recall().catch(() => {});
 void follow();

@@ -2,12 +2,15 @@ import * as z from 'zod';
 import { SluiceError } from '../../../core/errors.ts';
 import type { AdminServerOptions } from '../server.ts';
 import {
+	alertView,
 	backendView,
 	bucketView,
 	changeView,
 	clientView,
 	countryView,
 	eventView,
+	historyQuery,
+	historyView,
 	listenerView,
 	poolView,
 	regionView,
@@ -103,6 +106,22 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		'/changes',
 		{ schema: { summary: 'Changes made at run time that are in force.', response: answers(z.array(changeView)) } },
 		async () => [...operations.changes()],
+	);
+	http.get(
+		'/alerts',
+		{ schema: { summary: 'Every alert and how far it is.', response: answers(z.array(alertView)) } },
+		async () => [...operations.alerts()],
+	);
+	http.get(
+		'/history',
+		{
+			schema: {
+				summary: 'The past of the process or of a pool.',
+				querystring: historyQuery,
+				response: answers(historyView),
+			},
+		},
+		async ({ query }) => operations.history(query),
 	);
 
 	function poolNamed(name: string) {

@@ -2,7 +2,8 @@ import type { SecureVersion, TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { TerminateTls } from '../../../../src/core/snapshot.ts';
 import { certificateAuthority } from '../../../support/certificates.ts';
-import { startBackend } from '../../../support/echo.ts';
+import { echo, startBackend } from '../../../support/echo.ts';
+import { descriptors } from '../../../support/net-ports.ts';
 import { type AcceptOptions, acceptOne, type InHand, OPEN_GATES, placeAt } from '../../../support/node-connection.ts';
 import { digestOf, pass, patternOf, peerOf, until } from '../../../support/peers.ts';
 import {
@@ -208,6 +209,27 @@ t.test('a RST is a RST, both ways', async (t) => {
 	other.connection.close('reset');
 	t.equal(await second.ending(), 'reset');
 	t.match(second.tls.errored, { code: 'ECONNRESET' });
+});
+
+t.test('a RST right behind a FIN loses no descriptor', async (t) => {
+	const backend = await startBackend(t, { onClient: echo });
+	const before = descriptors();
+	for (let i = 0; i < 10; i++) {
+		const [it, client] = await terminated(t, plain);
+		const place = placeAt(backend);
+		it.connection.connect(place.pool, place.backend, null);
+		await it.next('connected');
+		it.connection.relay(OPEN_GATES);
+		client.send('x');
+		await client.heard(1);
+		it.connection.shutdown('client');
+		it.connection.close('reset');
+		await client.ending();
+		await it.next('closed');
+		client.transport.destroy();
+	}
+	// Each test server listens on.
+	await until('all is closed', () => descriptors() <= before + 10);
 });
 
 t.test('a client that asks for another handshake is cut off', async (t) => {

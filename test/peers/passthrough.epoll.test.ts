@@ -1,0 +1,3 @@
+import { conform } from './passthrough.rules.ts';
+
+conform('epoll');

@@ -1,0 +1,3 @@
+import { conform } from './proxy.rules.ts';
+
+conform('epoll');
