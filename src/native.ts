@@ -6,7 +6,7 @@ import type { NativeHost } from './core/ports.ts';
 import { EpollHost } from './engine/epoll/native-host.ts';
 import { openTestedLibc } from './engine/epoll/self-test.ts';
 
-/** Pipes for splicing, over all workers (architecture: 128 of 256 KiB). */
+/** Pipes for splicing, over all workers; how large they are: `engine/epoll/pipes.ts`. */
 const MOST_PIPES = 128;
 /** With few descriptors, pipes get no more than an eighth of them, at two each. */
 const PIPES_SHARE = 1 / 16;

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import {
 	AF_INET,
 	AF_UNIX,
@@ -76,4 +77,34 @@ export function pipeEnds(t: Teardown): { readonly from: number; readonly to: num
 		for (const fd of made) libc.close(fd);
 	});
 	return { from: made[0], to: made[1] };
+}
+
+interface Koffi {
+	load(path: null): { func(declaration: string): (...args: number[]) => number };
+}
+
+/** Sends a text with a descriptor beside it, as only unix-domain sockets can (unix(7), SCM_RIGHTS). */
+export function putWithDescriptor(fd: number, text: string, passed: number): void {
+	const sendmsg = (createRequire(import.meta.url)('koffi') as Koffi)
+		.load(null)
+		.func('int64_t sendmsg(int, int64_t, int)');
+	const [bytes, memory] = [libc.allocate(text.length), libc.allocate(96)];
+	bytes.bytes.set(Buffer.from(text, 'latin1'));
+	const view = new DataView(memory.bytes.buffer);
+	// struct msghdr, then at 56 its one iovec, at 72 its one control message: level SOL_SOCKET, type SCM_RIGHTS.
+	for (const [at, value] of [
+		[16, memory.address + 56],
+		[24, 1],
+		[32, memory.address + 72],
+		[40, 24],
+		[56, bytes.address],
+		[64, text.length],
+		[72, 20],
+	] as const) {
+		view.setBigUint64(at, BigInt(value), true);
+	}
+	view.setInt32(80, 1, true);
+	view.setInt32(84, 1, true);
+	view.setInt32(88, passed, true);
+	if (sendmsg(fd, memory.address, 0) !== text.length) throw new Error('sendmsg failed');
 }

@@ -60,6 +60,8 @@ export interface FlowSource {
 	readonly readable: boolean;
 	readonly readOn: boolean;
 	readonly ended: boolean;
+	/** A unix-domain socket: a read stops short at a passed descriptor, too, of which no event tells (unix(7)). */
+	readonly unix: boolean;
 }
 
 /**
@@ -78,6 +80,7 @@ export class Flow implements DeadlineEntry {
 	readonly #meter: Meter;
 	readonly #source: number;
 	readonly #target: number;
+	readonly #shortReadEmpties: boolean;
 	/** The source may have bytes, or its FIN. */
 	readable: boolean;
 	/** A FIN or urgent data is known to have come, at which a read stops short: only EAGAIN says that nothing is left. */
@@ -116,6 +119,7 @@ export class Flow implements DeadlineEntry {
 		this.direction = direction;
 		this.#source = source.fd;
 		this.#target = target;
+		this.#shortReadEmpties = !source.unix;
 		this.readable = source.readable;
 		this.readOn = source.readOn;
 		this.ended = source.ended;
@@ -201,7 +205,7 @@ export class Flow implements DeadlineEntry {
 		if (got < allowed) {
 			this.gate.unused(allowed - got);
 			// A short read has emptied the socket (epoll(7)); unless it stopped short of something.
-			this.readable = this.readOn;
+			this.readable = this.readOn || !this.#shortReadEmpties;
 			this.#fullReads = 0;
 		} else if (got === scratch.bytes.length && ++this.#fullReads >= BULKY_READS) {
 			this.#bulky = true;

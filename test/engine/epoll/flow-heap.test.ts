@@ -25,7 +25,7 @@ t.test('a million chunks through a flow allocate nothing', async (t) => {
 	const scratch = libc.allocate(65_536);
 	const tools = { libc, pipes, buffers: new BufferPool(libc, 65_536), scratch, nowNs: () => clock.nowNs };
 	const meter = new Meter();
-	const from = { fd: source.b, readable: true, readOn: false, ended: false };
+	const from = { fd: source.b, readable: true, readOn: false, ended: false, unix: false };
 	const flow = new Flow(tools, meter, OPEN, 'upload', from, target.a);
 	const buffer = libc.allocate(64);
 	const move = (chunks: number): void => {

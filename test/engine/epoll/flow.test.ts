@@ -15,7 +15,7 @@ import { HeldBytes } from '../../../src/engine/epoll/held-bytes.ts';
 import { EPOLL_CTL_ADD, EPOLLET, EPOLLIN, SHUT_WR } from '../../../src/engine/epoll/layouts.ts';
 import { PipePool } from '../../../src/engine/epoll/pipes.ts';
 import { Meter } from '../../../src/engine/meter.ts';
-import { epollFd, libc, put, socketPair, take, tcpPair } from '../../support/native-tools.ts';
+import { epollFd, libc, put, putWithDescriptor, socketPair, take, tcpPair } from '../../support/native-tools.ts';
 import { digestOf, patternOf } from '../../support/peers.ts';
 import { TestGate } from '../../support/test-gate.ts';
 
@@ -26,7 +26,7 @@ interface Tap {
 }
 
 /** A flow from one socket pair into another, with both far ends in hand. */
-function bench(t: Tap, pipes = 1, pair = socketPair) {
+function bench(t: Tap, pipes = 1, pair = socketPair, unix = false) {
 	const [source, target] = [pair(t), pair(t)];
 	const pool = new PipePool(libc, pipes);
 	const tools: RelayTools = {
@@ -38,7 +38,7 @@ function bench(t: Tap, pipes = 1, pair = socketPair) {
 	};
 	const gate = new TestGate();
 	const meter = new Meter();
-	const from = { fd: source.b, readable: true, readOn: false, ended: false };
+	const from = { fd: source.b, readable: true, readOn: false, ended: false, unix };
 	const flow = new Flow(tools, meter, gate, 'upload', from, target.a);
 	t.teardown(() => {
 		flow.release();
@@ -247,7 +247,7 @@ t.test('a target that is gone is told, whichever way the bytes go', async (t) =>
 		const [source, target] = [socketPair(t), libc.socketPair(1, 1 | 0o4000)];
 		if (typeof target === 'number') throw new Error('no descriptors');
 		const { tools } = bench(t);
-		const from = { fd: source.b, readable: true, readOn: false, ended: false };
+		const from = { fd: source.b, readable: true, readOn: false, ended: false, unix: false };
 		const flow = new Flow(tools, new Meter(), new TestGate(), 'download', from, target[0]);
 		const buffer = libc.allocate(SCRATCH);
 		let result: number = AGAIN;
@@ -346,4 +346,12 @@ t.test('bytes that fill the pipe exactly are sent whole though nothing follows',
 	// Two reads of the scratch buffer make it bulky.
 	const data = patternOf(2 * SCRATCH + capacity);
 	t.equal(digestOf(through(house, data)), digestOf(data));
+});
+
+t.test('a read of a unix-domain socket that stops short at a passed descriptor has not emptied it', async (t) => {
+	const { flow, ...ends } = bench(t, 1, socketPair, true);
+	putWithDescriptor(ends.in, 'beside a descriptor, ', ends.in);
+	put(ends.in, 'and after it');
+	t.equal(flow.pump(), WAITING);
+	t.equal(take(ends.out), 'beside a descriptor, and after it');
 });
