@@ -46,7 +46,10 @@ export interface TlsFacts {
 export type SessionEvent =
 	/** First event of every session. */
 	| { readonly type: 'accepted' }
-	/** The client sent its first byte before the relay began; again after `consume` when that left nothing and more came. */
+	/**
+	 * The client sent its first byte before the relay began. Again when nothing is left of what it sent and more comes:
+	 * after `consume`, and after `tls-ready` for the first byte inside.
+	 */
 	| { readonly type: 'early-bytes' }
 	/**
 	 * The answer to `peek`: all that was read of the client and not consumed, more than `beyond`. A view that is
@@ -55,12 +58,17 @@ export type SessionEvent =
 	| { readonly type: 'bytes'; readonly bytes: Uint8Array }
 	/** After `handshake`. */
 	| { readonly type: 'tls-ready'; readonly tls: TlsFacts }
+	/** After `handshake`: it failed, or the client ended in the middle of it. A RST is told as `reset`. */
 	| { readonly type: 'tls-failed'; readonly reason: string }
-	/** A side sent FIN and all its bytes have been read. */
+	/**
+	 * A side sent FIN and all its bytes have been read: a peek that waits for more is never answered. Under TLS: after
+	 * close_notify, or a FIN without one.
+	 */
 	| { readonly type: 'eof'; readonly side: Side }
 	/** A side was reset, or failed in a way that amounts to it. */
 	| { readonly type: 'reset'; readonly side: Side }
 	| { readonly type: 'connected' }
+	/** Nothing was sent to the backend: where part of a preface was, `connected` is told and a `reset` behind it. */
 	| { readonly type: 'connect-failed'; readonly cause: ConnectFailure; readonly code: string }
 	/** After `greet`: the first bytes that the backend sent, at least one. Good for this step only. */
 	| { readonly type: 'greeted'; readonly bytes: Uint8Array }

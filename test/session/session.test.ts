@@ -1,55 +1,14 @@
 import t from 'tap';
-import type { SessionEvent } from '../../src/core/session-io.ts';
 import type { AccessRules, PoolQueueSnapshot } from '../../src/core/snapshot.ts';
-import type { SessionState } from '../../src/session/state.ts';
-import { clientHello } from '../support/client-hello.ts';
-import { type BenchSession, SessionBench } from '../support/session-bench.ts';
-import { ACCEPTED, CLOSED, CONNECTED, eof, REFUSED, reset, TRUSTED } from '../support/session-steps.ts';
+import { SessionBench } from '../support/session-bench.ts';
+import { bring } from '../support/session-states.ts';
+import { ACCEPTED, CLOSED, CONNECTED, eof, REFUSED, reset } from '../support/session-steps.ts';
 import { denying, perClient, type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
-import { PASSTHROUGH, terminateTls, tlsFacts, upstreamTls } from '../support/tls-terms.ts';
 
-const QUEUE: PoolQueueSnapshot = { number: 0, size: 2, timeoutMs: 3_000, first: false };
+const _QUEUE: PoolQueueSnapshot = { number: 0, size: 2, timeoutMs: 3_000, first: false };
 
 const bench = (spec: SnapshotSpec = {}): SessionBench => new SessionBench(snapshotOf(spec));
 const denyAll = (action: AccessRules['action']): AccessRules => denying('0.0.0.0/0', action);
-
-/** A session brought into a state by the shortest way. */
-function bring(
-	state: SessionState,
-	b = bench({ pools: [poolFor(state)], listeners: [listenerFor(state)] }),
-): BenchSession {
-	if (state === 'queued') b.open().send(ACCEPTED);
-	const s = b.open();
-	if (state === 'new') return s;
-	s.send(ACCEPTED);
-	if (state === 'handshaking') s.send(HELLO);
-	if (state === 'greeting' || state === 'securing') s.send(CONNECTED);
-	if (state === 'backoff') s.send(REFUSED);
-	if (state === 'relaying' || state === 'flushing') s.send(CONNECTED);
-	if (state === 'flushing') s.send(reset('backend'));
-	if (state === 'closing' || state === 'over') s.send({ type: 'kill', outcome: 'shutdown' });
-	if (state === 'over') s.send(CLOSED);
-	return s;
-}
-
-const HELLO: SessionEvent = { type: 'bytes', bytes: clientHello({ serverName: 'a.example', alpn: ['mqtt'] }) };
-const TERMINATE = terminateTls();
-
-/** One backend with one place, as a state asks for it. */
-function poolFor(state: SessionState): NonNullable<SnapshotSpec['pools']>[number] {
-	const tls = upstreamTls({ startTls: state === 'greeting' ? 'postgres' : null });
-	return { queue: QUEUE, backends: [{ maxConnections: 1 }], ...(stepsUp(state) ? { tls } : {}) };
-}
-
-const stepsUp = (state: SessionState): boolean => state === 'greeting' || state === 'securing';
-
-function listenerFor(state: SessionState): NonNullable<SnapshotSpec['listeners']>[number] {
-	if (state === 'waiting') return { maxConnections: 0, overflow: 'wait' };
-	if (state === 'proxy-header') return { proxyProtocol: TRUSTED };
-	if (state === 'client-hello') return { tls: PASSTHROUGH };
-	if (state === 'handshaking') return { tls: TERMINATE };
-	return state === 'silent' || state === 'tarpit' ? { access: denyAll(state) } : {};
-}
 
 t.test('a session goes from accept to account', async (t) => {
 	const b = bench();
@@ -84,151 +43,6 @@ t.test('a session goes from accept to account', async (t) => {
 			timeMs: 42,
 		},
 	]);
-});
-
-/** Every state and every event: what the session does, and where it is then. */
-const EVENTS: Readonly<Record<string, SessionEvent>> = {
-	accepted: ACCEPTED,
-	'early-bytes': { type: 'early-bytes' },
-	'client eof': eof('client'),
-	'backend eof': eof('backend'),
-	'client reset': reset('client'),
-	'backend reset': reset('backend'),
-	grant: { type: 'grant' },
-	connected: CONNECTED,
-	'connect failed': REFUSED,
-	'a hello': HELLO,
-	'bytes that are none': { type: 'bytes', bytes: Uint8Array.of(0) },
-	'half a hello': { type: 'bytes', bytes: Uint8Array.of(22, 3, 1) },
-	'tls ready': { type: 'tls-ready', tls: tlsFacts() },
-	'tls failed': { type: 'tls-failed', reason: 'no' },
-	'greeted well': { type: 'greeted', bytes: Uint8Array.of(0x53) },
-	'greeted badly': { type: 'greeted', bytes: Uint8Array.of(0x4e) },
-	'upstream tls ready': { type: 'upstream-tls-ready' },
-	'upstream tls failed': { type: 'upstream-tls-failed', reason: 'no' },
-	'client flushed': { type: 'flushed', side: 'client' },
-	'relay ended': { type: 'relay-ended' },
-	'early deadline': { type: 'deadline' },
-	evict: { type: 'evict' },
-	'drain later': { type: 'drain', untilNs: 1e15, outcome: 'drained' },
-	'drain at once': { type: 'drain', untilNs: 0, outcome: 'drained' },
-	kill: { type: 'kill', outcome: 'shutdown' },
-	'kill by fault': { type: 'kill', outcome: 'internal-error' },
-	closed: CLOSED,
-};
-
-type Row = Readonly<Record<string, string>>;
-const KILLS: Row = {
-	'drain at once': 'close fin -> closing',
-	kill: 'close fin -> closing',
-	'kill by fault': 'close reset -> closing',
-};
-const CANCELS: Row = {
-	'drain at once': 'cancel-connect, close fin -> closing',
-	kill: 'cancel-connect, close fin -> closing',
-	'kill by fault': 'cancel-connect, close reset -> closing',
-};
-
-/** What is not named changes nothing. */
-const TABLE: Readonly<Record<SessionState, Row>> = {
-	new: { accepted: 'connect pool0-b0 -> connecting', 'client reset': 'close reset -> closing', ...KILLS },
-	'proxy-header': {
-		'client eof': 'close fin -> closing',
-		'client reset': 'close reset -> closing',
-		'a hello': 'close fin -> closing',
-		'half a hello': 'close fin -> closing',
-		'bytes that are none': 'close fin -> closing',
-		...KILLS,
-	},
-	'client-hello': {
-		'client eof': 'close fin -> closing',
-		'client reset': 'close reset -> closing',
-		'a hello': 'connect pool0-b0 -> connecting',
-		'half a hello': 'peek -> client-hello',
-		'bytes that are none': 'close fin -> closing',
-		...KILLS,
-	},
-	handshaking: {
-		'client eof': 'close fin -> closing',
-		'client reset': 'close reset -> closing',
-		'tls ready': 'connect pool0-b0 -> connecting',
-		'tls failed': 'close fin -> closing',
-		...KILLS,
-	},
-	greeting: {
-		'client reset': 'cancel-connect, close reset -> closing',
-		'greeted well': 'secure -> securing',
-		'greeted badly': 'cancel-connect -> backoff',
-		'upstream tls failed': ' -> backoff',
-		'backend eof': 'cancel-connect -> backoff',
-		'backend reset': 'cancel-connect -> backoff',
-		...CANCELS,
-	},
-	securing: {
-		'client reset': 'cancel-connect, close reset -> closing',
-		'upstream tls ready': 'relay -> relaying',
-		'upstream tls failed': ' -> backoff',
-		'backend eof': 'cancel-connect -> backoff',
-		'backend reset': 'cancel-connect -> backoff',
-		...CANCELS,
-	},
-	silent: {
-		'client eof': 'close reset -> closing',
-		'backend eof': 'close reset -> closing',
-		'client reset': 'close reset -> closing',
-		'backend reset': 'close reset -> closing',
-		evict: 'close reset -> closing',
-		...KILLS,
-	},
-	queued: { 'client eof': 'close fin -> closing', 'client reset': 'close reset -> closing', ...KILLS },
-	tarpit: { 'client reset': 'close reset -> closing', evict: 'close reset -> closing', ...KILLS },
-	waiting: { 'client reset': 'close reset -> closing', ...KILLS },
-	connecting: {
-		'client reset': 'cancel-connect, close reset -> closing',
-		connected: 'relay -> relaying',
-		'connect failed': ' -> backoff',
-		...CANCELS,
-	},
-	backoff: { 'client reset': 'close reset -> closing', ...KILLS },
-	relaying: {
-		'client eof': 'shutdown backend -> relaying',
-		'backend eof': 'shutdown client -> relaying',
-		'client reset': 'flush backend -> flushing',
-		'backend reset': 'flush client -> flushing',
-		'relay ended': 'close fin -> closing',
-		...KILLS,
-	},
-	flushing: {
-		'client reset': 'close reset -> closing',
-		'client flushed': 'close reset -> closing',
-		kill: 'close fin -> closing',
-		'kill by fault': 'close reset -> closing',
-	},
-	closing: { closed: ' -> over', 'kill by fault': 'close reset -> closing' },
-	over: {},
-};
-
-for (const [state, row] of Object.entries(TABLE) as [SessionState, Row][]) {
-	t.test(`state ${state}: every event`, async (t) => {
-		for (const [name, event] of Object.entries(EVENTS)) {
-			const s = bring(state);
-			t.equal(s.session.currentState, state, `brought into ${state}`);
-			const actions = s.send(event);
-			const seen = `${actions.join(', ')} -> ${s.session.currentState}`;
-			t.equal(seen, row[name] ?? ` -> ${state}`, `${state}: ${name}`);
-		}
-	});
-}
-
-t.test('a deadline is never in the past unless an end is due, in any state', async (t) => {
-	for (const state of Object.keys(TABLE) as SessionState[]) {
-		for (const event of Object.values(EVENTS)) {
-			const b = bench({ pools: [poolFor(state)], listeners: [listenerFor(state)] });
-			const s = bring(state, b);
-			s.send(event);
-			t.ok(s.session.deadlineNs > b.nowNs, `${state} after ${event.type}`);
-		}
-	}
 });
 
 t.test(

@@ -138,7 +138,7 @@ t.test('a planted grant that is given twice is caught', async (t) => {
 		queues: (board, wake) => new Generous(board, wake),
 		stopAtFault: true,
 	});
-	t.match(faults.join('\n'), /has \d+ of \d+/);
+	t.match(faults.join('\n'), /has \d+ of \d+|counts less than 0/);
 });
 
 t.test('a planted bucket that earns too much is caught', async (t) => {

@@ -3,21 +3,24 @@ import { QueueKeeper } from '../../src/control/queue-keeper.ts';
 import type { IpAddress } from '../../src/core/address.ts';
 import type { Health } from '../../src/core/desk.ts';
 import type { ScoreboardMemory } from '../../src/core/messages.ts';
-import type {
-	BackendSnapshot,
-	BucketLimit,
-	Limited,
-	ListenerTls,
-	PoolSnapshot,
-	SlotRef,
-	Snapshot,
-	UpstreamTls,
+import {
+	type BackendSnapshot,
+	type BucketLimit,
+	type ClientAuth,
+	type Limited,
+	type ListenerTls,
+	type PoolSnapshot,
+	PROXY_TLVS,
+	type SlotRef,
+	type Snapshot,
+	type StartTls,
 } from '../../src/core/snapshot.ts';
 import { buildNetworkTable } from '../../src/policy/network-table.ts';
 import { type SlotKind, SlotRegistry } from '../../src/shared/registry.ts';
 import { Repair } from '../../src/shared/repair.ts';
 import { ip } from './session-bench.ts';
 import { type PoolSpec, rate, snapshotOf } from './snapshots.ts';
+import { PASSTHROUGH, terminateTls, upstreamTls } from './tls-terms.ts';
 
 const KINDS: ReadonlySet<string> = new Set<SlotKind>(['process', 'listener', 'region', 'pool', 'backend']);
 
@@ -117,7 +120,7 @@ export class SimulatedHouse {
 						rates: [rate(300, 100), rate(1990, 1000)],
 						timeouts: { idleMs: 300, halfCloseMs: 100, maxDurationMs: 345, clientHelloMs: 50, tlsHandshakeMs: 50 },
 						proxyProtocol: rng() < 0.5 ? { from: buildNetworkTable(['10.2.0.0/16']), timeoutMs: 30 } : null,
-						tls: [null, PASSTHROUGH, TERMINATE][Math.floor(rng() * 3)] ?? null,
+						tls: someTls(rng),
 						access: {
 							allow: null,
 							deny: { networks: buildNetworkTable(['10.3.0.0/29']), countries: null, regions: null },
@@ -187,7 +190,8 @@ function poolsOf(rng: () => number, queueOf: (pool: string) => number): readonly
 		},
 		{
 			name: 'us',
-			tls: rng() < 0.4 ? UPSTREAM_TLS : null,
+			tls: rng() < 0.4 ? upstreamTls({ startTls: rng() < 0.5 ? 'postgres' : null }) : null,
+			proxyProtocol: rng() < 0.5 ? { version: rng() < 0.5 ? 'v1' : 'v2', tlvs: [...PROXY_TLVS] } : null,
 			shaping: { upload: null, download: rng() < 0.8 ? bucket(500_000, 10_000) : bucket(900_000, 10_000) },
 			queue: queue('us', 5, 30),
 			balance: 'round-robin',
@@ -202,28 +206,14 @@ function poolsOf(rng: () => number, queueOf: (pool: string) => number): readonly
 	];
 }
 
-const PASSTHROUGH: ListenerTls = { mode: 'passthrough', startTls: null };
-const TERMINATE: ListenerTls = {
-	mode: 'terminate',
-	startTls: null,
-	identity: '',
-	certificates: [],
-	minVersion: 'TLSv1.2',
-	ciphers: null,
-	alpn: [],
-	ticketKey: new Uint8Array(48),
-	clientAuth: null,
-};
-const UPSTREAM_TLS: UpstreamTls = {
-	identity: '',
-	startTls: 'postgres',
-	verify: true,
-	ca: null,
-	serverName: { from: 'sni' },
-	alpn: [],
-	minVersion: 'TLSv1.2',
-	clientCertificate: null,
-};
+/** TLS passes through or is taken off, begun at once or the way PostgreSQL's clients do; or it is none of our business. */
+function someTls(rng: () => number): ListenerTls | null {
+	const startTls: StartTls | null = rng() < 0.3 ? 'postgres' : null;
+	const kinds = [null, { ...PASSTHROUGH, startTls }, terminateTls([], { startTls, clientAuth: CLIENT_AUTH })];
+	return kinds[Math.floor(rng() * kinds.length)] ?? null;
+}
+
+const CLIENT_AUTH: ClientAuth = { ca: '', mode: 'request', names: ['*.devices'], fingerprints: [] };
 
 const bucket = (bytesPerSecond: number, burstBytes: number): BucketLimit => ({ bytesPerSecond, burstBytes });
 

@@ -1,36 +1,24 @@
-import type { IpAddress } from '../../src/core/address.ts';
-import type { RelayGates, SessionAction, SessionEvent, TlsFacts } from '../../src/core/session-io.ts';
+import type { AccessRecord } from '../../src/core/record.ts';
 import type { BackendSnapshot, Limited, Snapshot } from '../../src/core/snapshot.ts';
-import { NS_PER_MS, type Side } from '../../src/core/units.ts';
+import { NS_PER_MS } from '../../src/core/units.ts';
 import { makeGeoReader } from '../../src/policy/geo.ts';
 import { WorkerQueues } from '../../src/policy/worker-queues.ts';
 import { at, makeWorld } from '../../src/policy/world.ts';
 import { seededRng } from '../../src/rng.ts';
 import type { SessionContext, SessionDesk } from '../../src/session/context.ts';
 import { HeldClients } from '../../src/session/held.ts';
-import { Session } from '../../src/session/session.ts';
 import { Holdings } from '../../src/shared/holdings.ts';
 import { createStats, StatsWriter } from '../../src/shared/stats.ts';
 import { WorkerBoard } from '../../src/shared/worker-board.ts';
 import { Agenda } from './agenda.ts';
-import { type BenchMeter, newMeter } from './session-bench.ts';
-import { BucketWatch, SimFlows } from './simulated-buckets.ts';
-import { greetingAnswer, SimClient } from './simulated-client.ts';
+import { BucketWatch } from './simulated-buckets.ts';
+import { Connection, type ConnectionHost, type Mood, SimBackend } from './simulated-connection.ts';
 import type { SimulatedHouse } from './simulated-house.ts';
 import { QueueWatch } from './simulated-queues.ts';
-
-/** How a simulated backend treats a connect just now. */
-type Mood = 'well' | 'refuses' | 'hangs' | 'resets';
+import type { OrderWatch } from './simulated-watch.ts';
 
 /** How often the main thread looks after the queues. */
 const KEEP_NS = 10 * NS_PER_MS;
-
-/** A backend that counts for itself: the oracle that caps are held against. */
-class SimBackend {
-	open = 0;
-	most = 0;
-	mood: Mood = 'well';
-}
 
 export interface SimulationResult {
 	readonly sessions: number;
@@ -75,11 +63,12 @@ interface SimWorker {
 }
 
 /** Sessions, backends and workers in virtual time, with faults drawn from a seed. */
-export class Simulation {
+export class Simulation implements ConnectionHost {
 	readonly agenda = new Agenda();
 	readonly rng: () => number;
 	readonly faults: string[] = [];
 	readonly house: SimulatedHouse;
+	tellingFor: OrderWatch | null = null;
 	private readonly options: SimulationOptions;
 	readonly bucketWatch = new BucketWatch((text) => this.fault(text));
 	private readonly queueWatch: QueueWatch;
@@ -151,6 +140,12 @@ export class Simulation {
 		if (cap !== null && sim.open > cap) this.fault(`${backend.name} has ${sim.open} of ${cap}`);
 	}
 
+	checkBelow(): void {
+		for (const { backends } of this.house.snapshot.pools) {
+			for (const { name, slot } of backends) if (this.house.active(slot) < 0) this.fault(`${name} counts less than 0`);
+		}
+	}
+
 	private newWorker(number: number): SimWorker {
 		return { number, ...this.partsOf(number), live: new Set() };
 	}
@@ -199,7 +194,7 @@ export class Simulation {
 			host: {
 				clock: { wallMs: () => 0 },
 				records: {
-					access: ({ outcome }) => void this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1),
+					access: (record) => this.recorded(record),
 					log: () => {},
 				},
 				tally: { connect: () => {}, earlyReset: () => {}, moved: () => {}, refused: () => {}, ended: () => {} },
@@ -209,6 +204,11 @@ export class Simulation {
 				openDesk: () => this.options.desk?.(board, queues) ?? new Holdings(board, queues),
 			},
 		};
+	}
+
+	private recorded(record: AccessRecord): void {
+		this.outcomes.set(record.outcome, (this.outcomes.get(record.outcome) ?? 0) + 1);
+		this.tellingFor?.recorded(record);
 	}
 
 	private evict(session: object): void {
@@ -291,193 +291,5 @@ export class Simulation {
 		for (const [name, backend] of this.backends) if (backend.open !== 0) this.fault(`${name} has ${backend.open} open`);
 		const ended = [...this.outcomes.values()].reduce((sum, n) => sum + n, 0);
 		if (this.workersLost === 0 && ended !== this.started) this.fault(`${this.started} sessions, ${ended} records`);
-	}
-}
-
-/** The simulated engine's part for one session: sockets that behave as chance has it. */
-class Connection {
-	readonly session: Session;
-	private readonly meter: BenchMeter = newMeter();
-	private readonly simulation: Simulation;
-	private readonly worker: SimWorker;
-	private readonly number: number;
-	private readonly client: SimClient;
-	private backend: BackendSnapshot | null = null;
-	private pool = '';
-	private flows: SimFlows | null = null;
-	/** Raised to make what is still on the agenda void. */
-	private connectEpoch = 0;
-	private alarmNs = Number.POSITIVE_INFINITY;
-	private gone = false;
-	private readonly ended = { client: false, backend: false };
-	private readonly sentFin = { client: false, backend: false };
-
-	constructor(simulation: Simulation, worker: SimWorker, number: number, address: IpAddress) {
-		this.simulation = simulation;
-		this.worker = worker;
-		this.number = number;
-		const facts = { listener: 0, peer: { address, port: number % 65536 }, local: null };
-		this.session = new Session(worker.context, facts, this.meter, simulation.agenda.nowNs);
-		if (simulation.chance(0.05)) this.later(50, () => this.tell({ type: 'reset', side: 'client' }));
-		const listener = at(worker.context.world.snapshot.listeners, 0);
-		const client = simulation.house.clientAddress(simulation.rng);
-		this.client = new SimClient(listener, address, client, (share) => simulation.chance(share));
-		if (listener.tls !== null || simulation.chance(0.5)) this.later(5, () => this.arriveFirst());
-		if (simulation.chance(0.05)) this.later(20, () => this.eof('client'));
-	}
-
-	vanish(): void {
-		this.gone = true;
-		this.flows?.vanish();
-		this.closeBackend();
-	}
-
-	tell(event: SessionEvent): void {
-		if (this.gone) return;
-		const { agenda } = this.simulation;
-		const out: SessionAction[] = [];
-		this.session.handle(event, agenda.nowNs, out);
-		this.simulation.note(`${this.number} ${event.type}`);
-		for (const action of out) this.act(action);
-		if (this.session.over) {
-			this.gone = true;
-			this.worker.live.delete(this);
-		} else this.arm();
-	}
-
-	/** One alarm at a time: a later deadline waits for the earlier alarm, as engines do. */
-	private arm(): void {
-		const { deadlineNs } = this.session;
-		if (deadlineNs >= this.alarmNs) return;
-		this.alarmNs = deadlineNs;
-		this.simulation.agenda.at(deadlineNs, () => {
-			if (this.alarmNs !== deadlineNs) return;
-			this.alarmNs = Number.POSITIVE_INFINITY;
-			if (this.session.deadlineNs <= this.simulation.agenda.nowNs) this.tell({ type: 'deadline' });
-			else if (!this.gone && this.session.deadlineNs !== Number.POSITIVE_INFINITY) this.arm();
-		});
-	}
-
-	private act(action: SessionAction): void {
-		this.simulation.note(action.type);
-		switch (action.type) {
-			case 'connect':
-				this.pool = action.pool.name;
-				return this.connect(action.backend);
-			case 'cancel-connect':
-				this.connectEpoch += 1;
-				this.closeBackend();
-				return;
-			case 'peek': {
-				const bytes = this.client.peek(action.beyond);
-				if (bytes !== null) this.later(1, () => this.tell({ type: 'bytes', bytes }));
-				return;
-			}
-			case 'consume':
-				return this.client.consume(action.bytes);
-			case 'reply':
-				return;
-			case 'handshake':
-				return this.handshake();
-			case 'greet':
-				return this.step({ type: 'greeted', bytes: greetingAnswer(this.simulation.chance(0.9)) });
-			case 'secure':
-				return this.step({ type: 'upstream-tls-ready' });
-			case 'relay':
-				return this.relay(action.gates);
-			case 'shutdown':
-				this.sentFin[action.side] = true;
-				return this.checkEnded();
-			case 'flush':
-				if (this.simulation.chance(0.8)) this.later(5, () => this.tell({ type: 'flushed', side: action.side }));
-				return;
-			case 'close':
-				this.flows?.stop();
-				return this.later(2, () => {
-					this.closeBackend();
-					this.tell({ type: 'closed' });
-				});
-			case 'hold':
-				return;
-		}
-	}
-
-	private arriveFirst(): void {
-		this.tell({ type: 'early-bytes' });
-		this.arrive();
-	}
-
-	private arrive(): void {
-		const bytes = this.client.arrive(this.simulation.chance(0.6) ? 1 : this.simulation.rng());
-		if (bytes !== null) this.tell({ type: 'bytes', bytes });
-		if (!this.client.done) this.later(5, () => this.arrive());
-	}
-
-	private handshake(): void {
-		if (this.simulation.chance(0.05)) return;
-		const failed = this.simulation.chance(0.1);
-		const tls: TlsFacts = { version: 'TLSv1.3', cipher: 'X', alpn: null, resumed: false, certificate: null };
-		this.later(5, () => this.tell(failed ? { type: 'tls-failed', reason: 'alert' } : { type: 'tls-ready', tls }));
-	}
-
-	/** A step with the connected backend on the way to TLS: it answers, says no, or says nothing. */
-	private step(answer: SessionEvent): void {
-		const epoch = this.connectEpoch;
-		if (this.simulation.chance(0.05)) return;
-		const failed = this.simulation.chance(0.1);
-		this.later(3, () => {
-			if (epoch !== this.connectEpoch) return;
-			if (failed) this.closeBackend();
-			this.tell(failed ? { type: 'upstream-tls-failed', reason: 'no' } : answer);
-		});
-	}
-
-	private connect(backend: BackendSnapshot): void {
-		const epoch = ++this.connectEpoch;
-		const { mood } = this.simulation.backendOf(backend);
-		if (mood === 'hangs') return;
-		this.later(3, () => {
-			if (epoch !== this.connectEpoch || this.session.currentState !== 'connecting') return;
-			if (mood === 'refuses') return this.tell({ type: 'connect-failed', cause: 'refused', code: 'ECONNREFUSED' });
-			this.backend = backend;
-			this.simulation.opened(backend);
-			this.tell({ type: 'connected' });
-			if (mood === 'resets') this.later(1, () => this.tell({ type: 'reset', side: 'backend' }));
-		});
-	}
-
-	private relay(gates: RelayGates): void {
-		const flows = new SimFlows(this.simulation, gates, this.meter, 'game', this.pool);
-		this.flows = flows;
-		this.later(30, () => flows.start());
-		const first: Side = this.simulation.chance(0.5) ? 'client' : 'backend';
-		if (this.simulation.chance(0.94)) this.later(60, () => this.eof(first));
-		if (this.simulation.chance(0.92)) this.later(120, () => this.eof(first === 'client' ? 'backend' : 'client'));
-		if (this.simulation.chance(0.03)) this.later(80, () => this.tell({ type: 'reset', side: first }));
-	}
-
-	private eof(side: Side): void {
-		if (this.ended[side]) return;
-		this.ended[side] = true;
-		if (side === 'client') this.client.stop();
-		this.tell({ type: 'eof', side });
-		this.checkEnded();
-	}
-
-	private checkEnded(): void {
-		const both = this.sentFin.client && this.sentFin.backend && this.ended.client && this.ended.backend;
-		if (both) this.later(1, () => this.tell({ type: 'relay-ended' }));
-	}
-
-	private closeBackend(): void {
-		if (this.backend === null) return;
-		this.simulation.backendOf(this.backend).open -= 1;
-		this.backend = null;
-	}
-
-	private later(mostMs: number, run: () => void): void {
-		this.simulation.agenda.after(this.simulation.ms(mostMs), () => {
-			if (!this.gone) run();
-		});
 	}
 }
