@@ -126,7 +126,7 @@ export class Relay {
 
 	/** As `stop`, and what was held of the client is dropped: it counts as little as what was not read. */
 	stopForGood(): void {
-		this.#stopped = true;
+		this.stop();
 		this.#upload.held = null;
 	}
 
