@@ -118,15 +118,19 @@ export const TLS_NOTES = `## How TLS is spoken
   before its end on, a certificate is told of once a day.
 - Session tickets have one key for each listener, the same for all workers and over reloads and changed certificates. It
   lives in memory, so a restart ends it. There is one key at a time: after \`tickets.rotate\` each client that comes back makes
-  one full handshake, which costs what its first one did, and then has a new ticket. Other demands on clients'
-  certificates make another key, too: no ticket leads past a check.
+  one full handshake, which costs what its first one did, and then has a new ticket. A ticket is good for two hours at
+  the most, so that concerns who came in the two hours before. Other demands on clients' certificates make another key,
+  too: no ticket leads past a check.
 - A client that ends TLS without close_notify looks like one that ended in good order: Node's \`tls\` does not tell them apart.
 - \`startTls: postgres\` understands PostgreSQL's SSLRequest, declines GSSENCRequest, and takes TLS at once
-  (sslnegotiation=direct, which needs \`alpn: [postgresql]\` when TLS ends here). What begins in the clear in other protocols
+  (sslnegotiation=direct, which needs \`alpn: [postgresql]\` when TLS ends here). What it sends in the clear is turned away
+  (\`not-tls\`): sessions without TLS, and the cancel requests of libpq before 17, which never used TLS; and whoever cancels
+  comes to any backend of its route, so a pool of several cannot rely on it. What begins in the clear in other protocols
   is not understood: MySQL, SMTP, IMAP, POP3, LDAP, FTP and XMPP with STARTTLS. Forward them as plain TCP; their servers
   speak TLS as ever, but there are no routes by name. Their ports that begin with TLS (465, 993, 636 and so on) are like any.
 - To backends, \`verify\` is on: a known authority and the server's name, that of \`serverName\` or else the host name of the
-  address. Of a backend with an IP address and no \`serverName\`, the certificate must have that IP address.`;
+  address. Of a backend with an IP address and no \`serverName\`, the certificate must have that IP address. With
+  \`serverName: sni\` the same holds for clients that ask for no name, and for probes: they have no client to ask for.`;
 
 export const PROXY_NOTES = `## How the PROXY protocol is read and written
 

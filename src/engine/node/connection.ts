@@ -14,6 +14,7 @@ import type { LaneTimer } from './lane-timer.ts';
 import { Relay, type RelayOwner } from './relay.ts';
 import type { SocketEnd } from './socket-end.ts';
 import type { TlsStore } from './tls/tls-store.ts';
+import { MOST_UNASKED_BYTES, unaskedBytes } from './tls/unsent.ts';
 import { openUpstream } from './upstream.ts';
 
 /** What a connection borrows from its engine. */
@@ -132,6 +133,15 @@ export class Connection implements Shell, ClientOwner, RelayOwner, Straggler {
 
 	giveUp(): void {
 		this.#client.end.socket.destroy();
+	}
+
+	/** Called now and then: nobody may have TLS keep what is never taken. It ends as a RST does. */
+	settle(): void {
+		if (this.#closed) return;
+		for (const end of [this.#client.end, this.#backend]) {
+			if (end === null || end.socket === end.transport || unaskedBytes(end.socket) <= MOST_UNASKED_BYTES) continue;
+			return this.failed(end);
+		}
 	}
 
 	/** Both sockets at once, without a word. */

@@ -18,6 +18,9 @@ import { tcpLocal, tcpPeer, UNIX_PEER } from './peer-address.ts';
 import { TlsStore } from './tls/tls-store.ts';
 import { withKeepAlive } from './upstream.ts';
 
+/** How often connections look after themselves. */
+const SETTLE_MS = 1_000;
+
 /**
  * The engine on `node:net`. What it cannot do, against the rules: it learns of a RST on a side whose
  * reading is stopped only at the next read; a write that fails may cost bytes that were still to be read
@@ -42,6 +45,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	readonly #backlog = systemBacklog();
 	readonly #listeners = new Map<string, NodeListener>();
 	readonly #connections = new Map<S, Connection>();
+	readonly #settling: NodeJS.Timeout;
 	#snapshot: Snapshot | null = null;
 	#stopped = false;
 	#idleTold = false;
@@ -58,6 +62,9 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 			onSessionOver: (session) => this.#sessionOver(session),
 			wakeAt: (deadlineNs) => this.#timer.wakeAt(deadlineNs),
 		});
+		this.#settling = setInterval(() => {
+			for (const connection of this.#connections.values()) connection.settle();
+		}, SETTLE_MS).unref();
 		this.laneTimer = new LaneTimer(() => this.nowNs());
 		this.stragglers = new Stragglers(() => options.stragglers());
 		this.closer = new Closer(
@@ -195,6 +202,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		for (const [key, listener] of this.#listeners) this.#closeListener(key, listener);
 		for (const connection of this.#connections.values()) connection.abandon();
 		this.#connections.clear();
+		clearInterval(this.#settling);
 		this.closer.destroy();
 		this.#timer.clear();
 		this.laneTimer.clear();
