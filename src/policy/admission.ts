@@ -51,8 +51,8 @@ export class Admission {
 	}
 
 	/** The first gates alone: whether there is room for one more, whoever the client is. As `run`. */
-	runPeerGates(world: World, desk: Desk, nowNs: number): RefusalDecision | null {
-		return this.runTo(PEER_GATES, world, desk, nowNs, null);
+	runPeerGates(world: World, desk: Desk, nowNs: number, trace: Trace | null): RefusalDecision | null {
+		return this.runTo(PEER_GATES, world, desk, nowNs, trace);
 	}
 
 	/** Null when the client is in; every place taken on the way is held at `desk`. */

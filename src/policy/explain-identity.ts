@@ -42,10 +42,14 @@ function certificatesFor(certificates: TerminateTls['certificates'], sni: string
 }
 
 /** What a backend of this pool is told before the client's bytes. */
-export function noteConnect({ proxyProtocol, tls }: PoolSnapshot, trace: Trace): void {
+export function noteConnect(listener: ListenerSnapshot, { proxyProtocol, tls }: PoolSnapshot, trace: Trace): void {
 	if (proxyProtocol !== null) {
 		const tlvs = proxyProtocol.tlvs.length === 0 ? '' : ` with ${proxyProtocol.tlvs.join(', ')}`;
 		trace.note('connect', `the backend gets a PROXY ${proxyProtocol.version} header${tlvs}`);
 	}
+	const passes = listener.tls?.mode === 'passthrough' ? listener.tls.startTls : null;
+	if (tls === null && passes !== null)
+		trace.note('connect', `the backend is asked for TLS as ${passes} clients ask, if the client asked so`);
+	if (tls?.startTls != null) trace.note('connect', `the backend is asked for TLS as ${tls.startTls} clients ask`);
 	if (tls !== null) trace.note('connect', `TLS to the backend, its certificate is ${tls.verify ? '' : 'not '}verified`);
 }

@@ -106,8 +106,10 @@ function walk(
 		outcome,
 		manner,
 	});
+	let refusal = admission.runPeerGates(world, rehearsal, nowNs, trace);
+	if (refusal !== null) return refused(refusal.outcome, refusal.manner, null);
 	noteSource(admission.listener, trace);
-	let refusal = admission.run(world, rehearsal, nowNs, trace);
+	refusal = admission.run(world, rehearsal, nowNs, trace);
 	while (refusal?.manner === 'tarpit') {
 		trace.note('admit', `served all the same after ${refusal.holdForMs} ms in the tarpit`);
 		refusal = admission.run(world, rehearsal, nowNs, trace);
@@ -126,7 +128,7 @@ function walk(
 		return refused(result.verdict === 'full' ? 'pool-full' : 'pool-down', 'close', route.name);
 	}
 	const { pool, backend } = result;
-	noteConnect(pool, trace);
+	noteConnect(listener, pool, trace);
 	const path = { listener, client: client.address, region: regionAt(world, region), pool, backend };
 	noteBuckets(path, rehearsal.levels, nowNs, trace);
 	return { route: route.name, pool: pool.name, backend: backend.name, outcome: null, manner: null };

@@ -29,7 +29,10 @@ export function findRoute(
 			if (trace !== null) trace.note('route', `route ${route.name} matches: ${poolNames(snapshot, route)}`);
 			return route;
 		}
-		trace?.note('route', `route ${route.name} does not match: ${failed} differ`);
+		trace?.note(
+			'route',
+			`route ${route.name} does not match: ${failed} ${failed.endsWith('s') ? 'differ' : 'differs'}`,
+		);
 	}
 	trace?.note('route', 'no route matches: refused with no-route');
 	return null;

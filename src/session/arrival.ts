@@ -96,7 +96,7 @@ export class Arrival implements Stage {
 		const { admission, session } = this;
 		const { world } = this.context;
 		if (this.awaited === 'proxy-header') {
-			const refusal = admission.runPeerGates(world, session.desk, nowNs);
+			const refusal = admission.runPeerGates(world, session.desk, nowNs, null);
 			return refusal === null ? this.askFor('proxy-header') : refuse(refusal);
 		}
 		const refusal = admission.run(world, session.desk, nowNs, null);

@@ -174,7 +174,8 @@ export class Dispatch implements Dispatching {
 		this.isOpen = true;
 		this.isClientsChoice = false;
 		journal.connecting(place, nowNs);
-		const preface = pool.proxyProtocol === null ? null : prefaceFor(pool, this.known(), this.context.world.rng);
+		const { proxyProtocol } = pool;
+		const preface = proxyProtocol === null ? null : prefaceFor(proxyProtocol, this.known(), this.context.world.rng);
 		return enter('connecting', pool.connectTimeoutMs, { type: 'connect', pool, backend, preface });
 	}
 

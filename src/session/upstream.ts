@@ -7,12 +7,8 @@ import type { Identity } from './identity.ts';
 
 const UNIQUE_ID_BYTES = 16;
 
-/** What is sent to a backend of this pool before anything else: the PROXY header, or nothing. */
-export function prefaceFor(pool: PoolSnapshot, identity: Identity, rng: Rng): Uint8Array | null {
-	return pool.proxyProtocol === null ? null : headerFor(pool.proxyProtocol, identity, rng);
-}
-
-function headerFor({ version, tlvs }: ProxyProtocolOut, identity: Identity, rng: Rng): Uint8Array {
+/** The PROXY header that a backend gets before anything else. */
+export function prefaceFor({ version, tlvs }: ProxyProtocolOut, identity: Identity, rng: Rng): Uint8Array {
 	const { client, destination, hello, tls } = identity;
 	const known = client.address !== null && destination !== null && destination.address !== null;
 	return writeProxyHeader(version, {

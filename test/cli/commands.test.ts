@@ -156,6 +156,24 @@ t.test('explain speaks JSON, and exits with 0 for a refused client, too', async 
 	});
 });
 
+t.test('explain asks for a server name and protocols as clients do', async (t) => {
+	const routes = [
+		{ match: { sni: ['*.eu.example.com'] }, to: ['eu'] },
+		{ match: { alpn: ['mqtt'] }, to: ['us'] },
+	];
+	const listeners = [{ name: 'game', bind: '127.0.0.1:0', tls: { mode: 'passthrough' as const }, routes }];
+	const { path } = configFile(t, { ...GOOD, listeners });
+	const ask = (...more: string[]) => command('explain', '-c', path, '--listener', 'game', '--ip', '10.1.2.3', ...more);
+	const named = await ask('--sni', 'A.EU.example.com.', '--alpn', 'h2', '--alpn', 'mqtt');
+	t.match(named.stdout, / {2}identify +ClientHello: server name a\.eu\.example\.com; protocols h2, mqtt/);
+	t.match(named.stdout, / {2}=> pool eu, backend eu-1/);
+	const other = await ask('--sni', 'eu.example.com', '--alpn', 'mqtt', '--json');
+	t.match(JSON.parse(other.stdout), { clients: [{ route: '2', pool: 'us' }] });
+	const neither = await ask();
+	t.match(neither.stdout, /no server name: only routes without sni match; no protocols offered/);
+	t.match(neither.stdout, / {2}=> refused: no-route \(close\)/);
+});
+
 t.test('explain names the listeners there are', async (t) => {
 	const { path } = configFile(t, GOOD);
 	const { code, stderr } = await command('explain', '-c', path, '--listener', 'gane', '--ip', '10.0.0.1');

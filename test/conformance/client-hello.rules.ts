@@ -202,6 +202,19 @@ const RULES: Rules = {
 		t.equal(served(scene), 0);
 	},
 
+	'a client that ended in the tarpit is told by what it sent, without waiting for more': async (t, target) => {
+		const everyone = { networks: ['0.0.0.0/0', '::/0'] };
+		const scene = await named(t, target, { access: { deny: everyone, action: 'tarpit', holdFor: '150ms' } });
+		const hello = helloTo(serverName('a.example'));
+		await turnedAway(t, scene, hello.subarray(0, 60), (client) => client.fin());
+		await turnedAway(t, scene, new Uint8Array(0), (client) => client.fin());
+		t.equal(await servedBy(t, scene, [hello]), 'exact');
+		t.same(
+			(await scene.balancer.recorded(3)).map(({ outcome }) => outcome),
+			['client-hello-invalid', 'client-left', 'completed'],
+		);
+	},
+
 	'a hello that does not come in time ends the session, a byte now and then or not': async (t, target) => {
 		const scene = await named(t, target, { timeouts: { clientHello: '250ms' } });
 		const hello = helloTo(serverName('a.example'));

@@ -7,7 +7,7 @@ import { at } from '../../src/policy/world.ts';
 import { FakeBoard } from '../support/fake-desk.ts';
 import { ip } from '../support/session-bench.ts';
 import { type SnapshotSpec, snapshotOf } from '../support/snapshots.ts';
-import { terminateTls } from '../support/tls-terms.ts';
+import { terminateTls, upstreamTls } from '../support/tls-terms.ts';
 
 const HOUSE: SnapshotSpec = {
 	regions: [{ name: 'eu', countries: ['DE', 'FR'] }],
@@ -99,12 +99,52 @@ t.test('what a ClientHello says decides where TLS is read, and nowhere else', as
 	t.match(asked({}), { outcome: 'no-route' });
 	t.match(asked({ sni: 'a.example' }, false), { outcome: 'no-route' });
 	const texts = asked({ sni: 'a.example' }).steps.map(({ stage, text }) => `${stage}: ${text}`);
-	t.ok(texts.includes('identify: ClientHello: server name a.example; no protocols offered'));
-	t.ok(texts.includes('identify: TLS begins as postgres clients ask for it'));
-	t.ok(texts.some((text) => text.startsWith('identify: peers in 10.0.0.0/8 must send a PROXY header')));
-	t.ok(texts.includes('connect: the backend gets a PROXY v2 header with authority'));
+	t.same(texts, [
+		'accept: process: below its cap of 1000, no rate',
+		'accept: listener listener0: no cap, no rate',
+		'identify: peers in 10.0.0.0/8 must send a PROXY header: the address asked about is the one it names',
+		'admit: client 192.0.2.7: country unknown, region none',
+		'admit: no access rules: everyone may come in',
+		'identify: TLS begins as postgres clients ask for it',
+		'identify: ClientHello: server name a.example; no protocols offered',
+		'route: route 1 matches: pools in order: eu',
+		'balance: pool eu: 1 of 1 open (backends, up)',
+		'balance: round-robin picks eu/eu-b0, weight 1',
+		'connect: the backend gets a PROXY v2 header with authority',
+		'connect: the backend is asked for TLS as postgres clients ask, if the client asked so',
+	]);
+	const unnamed = asked({ alpn: ['h2'] }).steps.map(({ text }) => text);
+	t.ok(unnamed.includes('ClientHello: no server name: only routes without sni match; protocols h2'));
+	t.ok(unnamed.includes('route 1 does not match: sni differs'));
+	t.ok(unnamed.includes('route 2 does not match: alpn differs'));
 	const silent = asked({ sni: 'a.example' }, false).steps.map(({ text }) => text);
 	t.ok(silent.includes('no ClientHello is read here: server name and protocols are of no effect'));
+});
+
+t.test('TLS on both sides is told, and what is asked of certificates', async (t) => {
+	const clientAuth = { ca: '', mode: 'require', names: [], fingerprints: [] } as const;
+	const spec: SnapshotSpec = {
+		pools: [{ name: 'eu', tls: upstreamTls({ startTls: 'postgres', verify: false }) }],
+		listeners: [{ tls: terminateTls([], { clientAuth }) }],
+	};
+	const texts = at(explainIps(['192.0.2.7'], spec).clients, 0).steps.map(({ stage, text }) => `${stage}: ${text}`);
+	t.same(
+		texts.filter((text) => /^(identify|connect)/.test(text)),
+		[
+			'identify: ClientHello: no server name: only routes without sni match; no protocols offered',
+			'identify: TLS is terminated with the default certificate',
+			'identify: client certificates are required and checked against a CA',
+			'connect: the backend is asked for TLS as postgres clients ask',
+			'connect: TLS to the backend, its certificate is not verified',
+		],
+	);
+});
+
+t.test('a peer without room is told that nothing is read of it', async (t) => {
+	const proxyProtocol = { from: buildNetworkTable(['10.0.0.0/8']), timeoutMs: 1 };
+	const { clients } = explainIps(['192.0.2.7'], { listeners: [{ proxyProtocol, maxConnections: 0 }] });
+	t.match(clients, [{ outcome: 'max-connections' }]);
+	t.notOk(at(clients, 0).steps.some(({ stage }) => stage === 'identify'));
 });
 
 t.test('a refused client is told why and in which manner', async (t) => {

@@ -127,16 +127,22 @@ t.test('what runs out is called by its last failure', async (t) => {
 });
 
 t.test('once the relay has begun nothing is tried again', async (t) => {
-	const b = bench({ pools: [{ tls: upstreamTls(), backends: [{}, {}] }] });
-	const s = b.open();
-	s.send(ACCEPTED);
-	s.send(CONNECTED);
-	t.same(s.send(SECURED), ['relay']);
-	t.same(s.send(FAILED), []);
-	t.same(s.send(reset('backend')), ['flush client']);
-	t.same(s.send({ type: 'flushed', side: 'client' }), ['close reset']);
-	t.match(b.records, [{ outcome: 'backend-reset', attempts: 1 }]);
-	t.equal(b.earlyResets.length, 1, 'a reset of a session that nobody had touched is told');
+	const cases: [name: string, pool: PoolSpec, ready: SessionEvent[]][] = [
+		['plain', {}, [CONNECTED]],
+		['behind a header', { proxyProtocol: { version: 'v2', tlvs: [] } }, [CONNECTED]],
+		['inside TLS', { tls: upstreamTls() }, [CONNECTED, SECURED]],
+	];
+	for (const [name, pool, ready] of cases) {
+		const b = bench({ pools: [{ ...pool, backends: [{}, {}] }] });
+		const s = b.open();
+		s.send(ACCEPTED);
+		t.same(fail(s, ready), ['relay'], name);
+		t.same(s.send(FAILED), [], name);
+		t.same(s.send(reset('backend')), ['flush client'], name);
+		t.same(s.send({ type: 'flushed', side: 'client' }), ['close reset'], name);
+		t.match(b.records, [{ outcome: 'backend-reset', attempts: 1 }], name);
+		t.equal(b.earlyResets.length, 1, `${name}: a reset of a session that nobody had touched is told`);
+	}
 });
 
 t.test('PostgreSQL that passes through: a backend without TLS fails the session', async (t) => {

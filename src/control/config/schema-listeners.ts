@@ -109,7 +109,7 @@ const timeouts = section({
 		),
 	tlsHandshake: duration({ atLeast: 1, atMost: 600_000 })
 		.prefault('10s')
-		.meta(about('How long a TLS handshake may take, with a client and with a backend.', '5s')),
+		.meta(about('How long a TLS handshake with a client may take.', '5s')),
 	idle: duration({ atLeast: 1 })
 		.prefault('10m')
 		.meta(about('A session in which no byte moves either way for so long ends with `idle-timeout`.', '1h')),

@@ -97,7 +97,12 @@ export const pool = section({
 		),
 	connectTimeout: duration({ atLeast: 1, atMost: 600_000 })
 		.prefault('5s')
-		.meta(about('How long a connect to a backend may take.', '2s')),
+		.meta(
+			about(
+				'How long a connect to a backend may take; so long again its answer to SSLRequest, and its TLS handshake.',
+				'2s',
+			),
+		),
 	proxyProtocol: proxyProtocolOut.meta(
 		about(
 			"The header that tells backends who the client is, before anything else: `none`, or the PROXY protocol's `v1` or `v2`.",
