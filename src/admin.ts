@@ -89,7 +89,11 @@ export class Admin {
 		if (JSON.stringify(terms) === JSON.stringify(this.#terms)) return;
 		const before = this.#server;
 		const stays = terms !== null && JSON.stringify(terms.bind) === JSON.stringify(this.#terms?.bind);
-		if (stays) await before?.close();
+		if (stays) {
+			await before?.close();
+			this.#server = null;
+			this.#terms = null;
+		}
 		this.#server = terms === null ? null : await this.#open(terms);
 		this.#terms = terms;
 		if (!stays) await before?.close();

@@ -295,14 +295,23 @@ export class App {
 		return diff;
 	}
 
-	/** Puts other changes in force instead of those before, and keeps them where they are to be kept. All or nothing. */
-	private change(changes: RuntimeChanges): Promise<void> {
+	/** Puts further changes in force, and keeps them where they are to be kept. All or nothing. */
+	private change(make: (changes: RuntimeChanges, config: Config) => void): Promise<void> {
 		return this.turns.run(async () => {
+			this.refuseWhenStopping();
+			const changes = this.changes.copy();
+			make(changes, this.changes.apply(this.config));
 			const config = changes.apply(this.config);
 			const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
 			const plan = await this.book.plan(config);
+			this.refuseWhenStopping();
 			this.state.write(changes);
-			await this.publish(config, plan, prepared);
+			try {
+				await this.publish(config, plan, prepared);
+			} catch (error) {
+				this.state.write(this.changes);
+				throw error;
+			}
 			this.changes = changes;
 			this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		});
@@ -341,7 +350,7 @@ export class App {
 			addressesOf: (listener) =>
 				this.addresses.filter((entry) => entry.listener === listener).map(({ address }) => address),
 			engineOf: (listener) => fleet.engineOf(listener),
-			change: (changes) => this.change(changes),
+			change: (make) => this.change(make),
 			reload: () => this.reload(() => this.loadAgain()),
 			diff: (candidate) => diffConfigs(this.config, this.loadCandidate(candidate)),
 			explainParts: () => ({

@@ -136,14 +136,14 @@ export class RuntimeChanges {
 	/** @throws ConfigError-like SluiceError `refused` when the addition is not what a file could have. */
 	add(pool: string, addition: BackendAddition, author: Author): string {
 		const name = backendName(parseBackend(addition));
-		this.#backends.delete(key(pool, name));
-		this.#change(pool, name, { added: addition }, author);
+		const removed = this.#backends.get(key(pool, name))?.removed ?? false;
+		this.#change(pool, name, { ...UNCHANGED, removed, added: addition }, author);
 		return name;
 	}
 
-	remove(pool: string, backend: string, author: Author): void {
-		if (this.isAdded(pool, backend)) this.#backends.delete(key(pool, backend));
-		else this.#change(pool, backend, { removed: true }, author);
+	/** `inFile`: the file has such a backend, which stays there. */
+	remove(pool: string, backend: string, inFile: boolean, author: Author): void {
+		this.#change(pool, backend, { ...UNCHANGED, removed: inFile }, author);
 	}
 
 	setShaping(place: ShapedPlace, terms: ShapingTerms, author: Author): void {
@@ -176,8 +176,9 @@ export class RuntimeChanges {
 	}
 
 	#applyTo(pool: PoolConfig): PoolConfig {
-		const own = new Set(pool.backends.map(backendName));
 		const kept = pool.backends.filter((backend) => !this.#isRemoved(pool, backend));
+		// What the file has goes before what was added under its name, unless it was removed.
+		const own = new Set(kept.map(backendName));
 		const added = [...this.#backends.values()].flatMap((entry) =>
 			entry.pool === pool.name && entry.added !== null && !own.has(entry.backend) ? [parseBackend(entry.added)] : [],
 		);

@@ -71,8 +71,11 @@ export interface Steered {
 	healthOf(backend: SlotRef): HealthDetail;
 	addressesOf(listener: string): readonly string[];
 	engineOf(listener: ListenerSnapshot): 'epoll' | 'node';
-	/** Puts these changes in force instead of those before. All or nothing. */
-	change(changes: RuntimeChanges): Promise<void>;
+	/**
+	 * Puts further changes in force, one after the other. `make` is called when its turn has come, with those before and
+	 * the configuration by them; what it throws changes nothing. All or nothing.
+	 */
+	change(make: (changes: RuntimeChanges, config: Config) => void): Promise<void>;
 	/** Reads the file again and puts it in force. */
 	reload(): Promise<ConfigDiff>;
 	/** What a reload with this text would change. */
@@ -279,56 +282,66 @@ export class LiveOperations implements Operations {
 	}
 
 	async setWeight(pool: string, backend: string, weight: number, by: Requester): Promise<void> {
-		this.#requireBackend(pool, backend);
-		await this.#change(by, (changes, author) => changes.setWeight(pool, backend, weight, author));
+		await this.#change(by, (changes, author, config) => {
+			requireBackend(config, pool, backend);
+			changes.setWeight(pool, backend, weight, author);
+		});
 		this.#tell('weight set', by, { pool, backend, weight });
 	}
 
 	async drain(pool: string, backend: string, { closePerSecond }: DrainOrder, by: Requester): Promise<void> {
-		this.#requireBackend(pool, backend);
-		await this.#change(by, (changes, author) => changes.setState(pool, backend, 'draining', author));
+		await this.#setState(pool, backend, 'draining', by);
 		this.#drainer.start(pool, backend, closePerSecond ?? null, this.#steered.config.drain);
 		this.#tell('backend drains', by, { pool, backend, closePerSecond: closePerSecond ?? null });
 	}
 
 	async enable(pool: string, backend: string, by: Requester): Promise<void> {
-		this.#requireBackend(pool, backend);
+		await this.#setState(pool, backend, 'enabled', by);
 		this.#drainer.end(pool, backend);
-		await this.#change(by, (changes, author) => changes.setState(pool, backend, 'enabled', author));
 		this.#tell('backend enabled', by, { pool, backend });
 	}
 
 	async disable(pool: string, backend: string, by: Requester): Promise<void> {
-		this.#requireBackend(pool, backend);
+		await this.#setState(pool, backend, 'disabled', by);
 		this.#drainer.end(pool, backend);
-		await this.#change(by, (changes, author) => changes.setState(pool, backend, 'disabled', author));
 		this.#tell('backend disabled', by, { pool, backend });
 	}
 
+	#setState(pool: string, backend: string, state: 'enabled' | 'disabled' | 'draining', by: Requester): Promise<void> {
+		return this.#change(by, (changes, author, config) => {
+			requireBackend(config, pool, backend);
+			changes.setState(pool, backend, state, author);
+		});
+	}
+
 	async addBackend(pool: string, addition: BackendAddition, by: Requester): Promise<void> {
-		const known = this.#poolNamed(pool);
 		let name = '';
-		await this.#change(by, (changes, author) => {
+		await this.#change(by, (changes, author, config) => {
+			const { backends } = poolNamed(config, pool);
 			name = changes.add(pool, addition, author);
-			if (known.backends.some((backend) => backendName(backend) === name))
+			if (backends.some((backend) => backendName(backend) === name))
 				throw new SluiceError('refused', `pool ${pool} has a backend ${name} already`);
 		});
 		this.#tell('backend added', by, { pool, backend: name, address: addition.address });
 	}
 
 	async removeBackend(pool: string, backend: string, by: Requester): Promise<void> {
-		this.#requireBackend(pool, backend);
-		if (this.#poolNamed(pool).backends.length === 1)
-			throw new SluiceError('refused', `${backend} is the last backend of pool ${pool}: a pool needs one`);
-		await this.#change(by, (changes, author) => changes.remove(pool, backend, author));
+		await this.#change(by, (changes, author, config) => {
+			requireBackend(config, pool, backend);
+			if (poolNamed(config, pool).backends.length === 1)
+				throw new SluiceError('refused', `${backend} is the last backend of pool ${pool}: a pool needs one`);
+			changes.remove(pool, backend, hasBackend(this.#steered.config, pool, backend), author);
+		});
 		this.#drainer.end(pool, backend);
 		this.#tell('backend removed', by, { pool, backend });
 	}
 
 	async setShaping(place: string, terms: ShapingChange, by: Requester): Promise<void> {
 		const parsed = parsePlace(place);
-		if (!hasPlace(this.#effective(), parsed)) throw new SluiceError('not-found', `there is no ${place}`);
-		await this.#change(by, (changes, author) => changes.setShaping(parsed, terms, author));
+		await this.#change(by, (changes, author, config) => {
+			if (!hasPlace(config, parsed)) throw new SluiceError('not-found', `there is no ${place}`);
+			changes.setShaping(parsed, terms, author);
+		});
 		this.#tell('shaping set', by, { place, terms: JSON.stringify(terms) });
 	}
 
@@ -348,11 +361,9 @@ export class LiveOperations implements Operations {
 
 	// --- the rest ---
 
-	/** Tries the change on a copy, and keeps it when it is in force. */
-	async #change(by: Requester, make: (changes: RuntimeChanges, author: Author) => void): Promise<void> {
-		const next = this.#steered.changes.copy();
-		make(next, { by, time: new Date(this.#steered.clock.wallMs()).toISOString() });
-		await this.#steered.change(next);
+	#change(by: Requester, make: (changes: RuntimeChanges, author: Author, config: Config) => void): Promise<void> {
+		const time = new Date(this.#steered.clock.wallMs()).toISOString();
+		return this.#steered.change((changes, config) => make(changes, { by, time }, config));
 	}
 
 	/** Every change is in the log with who asked. */
@@ -365,21 +376,6 @@ export class LiveOperations implements Operations {
 		const { workers, stats } = this.#steered;
 		const throttled = workers().reduce((sum, worker) => sum + stats.gauge(worker, 'throttledSessions'), 0);
 		return active === 0 ? 0 : Math.min(1, throttled / active);
-	}
-
-	#effective(): Config {
-		return this.#steered.changes.apply(this.#steered.config);
-	}
-
-	#poolNamed(name: string): Config['pools'][number] {
-		const pool = this.#effective().pools.find((candidate) => candidate.name === name);
-		if (pool === undefined) throw new SluiceError('not-found', `there is no pool ${name}`);
-		return pool;
-	}
-
-	#requireBackend(pool: string, backend: string): void {
-		if (this.#poolNamed(pool).backends.some((candidate) => backendName(candidate) === backend)) return;
-		throw new SluiceError('not-found', `pool ${pool} has no backend ${backend}`);
 	}
 
 	#sample(): void {
@@ -410,6 +406,19 @@ export class LiveOperations implements Operations {
 			engineOf: (listener) => this.#steered.engineOf(listener),
 		};
 	}
+}
+
+function poolNamed(config: Config, name: string): Config['pools'][number] {
+	const pool = config.pools.find((candidate) => candidate.name === name);
+	if (pool === undefined) throw new SluiceError('not-found', `there is no pool ${name}`);
+	return pool;
+}
+
+const hasBackend = (config: Config, pool: string, backend: string): boolean =>
+	poolNamed(config, pool).backends.some((candidate) => backendName(candidate) === backend);
+
+function requireBackend(config: Config, pool: string, backend: string): void {
+	if (!hasBackend(config, pool, backend)) throw new SluiceError('not-found', `pool ${pool} has no backend ${backend}`);
 }
 
 /** `worker-number`. */

@@ -67,7 +67,7 @@ test('backends come and go', (t) => {
 	const { changes, config } = changed((changes) => {
 		changes.add('eu', { address: '127.0.0.1:3', name: 'c', weight: 2, maxConnections: 9 }, AUTHOR);
 		changes.add('eu', { address: '127.0.0.1:4' }, AUTHOR);
-		changes.remove('eu', 'b', AUTHOR);
+		changes.remove('eu', 'b', true, AUTHOR);
 	});
 	const backends = config.pools[0]?.backends ?? [];
 	t.same(
@@ -78,8 +78,8 @@ test('backends come and go', (t) => {
 			[undefined, 1, undefined],
 		],
 	);
-	changes.remove('eu', 'c', AUTHOR);
-	changes.remove('eu', '127.0.0.1:4', AUTHOR);
+	changes.remove('eu', 'c', false, AUTHOR);
+	changes.remove('eu', '127.0.0.1:4', false, AUTHOR);
 	t.same(weights(changes.apply(CONFIG)), { a: 3 });
 	t.same(
 		changes.list().map(({ target, what }) => `${target} ${what}`),
@@ -92,6 +92,19 @@ test('backends come and go', (t) => {
 test('a backend that the file has by now is the file’s', (t) => {
 	const { config } = changed((changes) => changes.add('eu', { address: '127.0.0.1:9', name: 'a', weight: 50 }, AUTHOR));
 	t.same(weights(config), { a: 3, b: 1 });
+	t.end();
+});
+
+test('what the file has by now is removed, too; an addition under a removed name is the one that serves', (t) => {
+	const { changes } = changed((changes) => {
+		changes.add('eu', { address: '127.0.0.1:9', name: 'a' }, AUTHOR);
+		changes.remove('eu', 'a', true, AUTHOR);
+	});
+	t.same(weights(changes.apply(CONFIG)), { b: 1 });
+	changes.add('eu', { address: '127.0.0.1:9', name: 'a', weight: 5 }, AUTHOR);
+	t.same(weights(changes.apply(CONFIG)), { b: 1, a: 5 });
+	changes.remove('eu', 'a', true, AUTHOR);
+	t.same(weights(changes.apply(CONFIG)), { b: 1 });
 	t.end();
 });
 
