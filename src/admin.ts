@@ -13,6 +13,7 @@ import { type MetricSources, takeReadings } from './control/metrics/readings.ts'
 import { LiveOperations, type Steered } from './control/steering/live-operations.ts';
 import { liveSources } from './control/steering/metric-sources.ts';
 import { Tallies } from './control/steering/tallies.ts';
+import { Turns } from './control/turns.ts';
 import { errorText } from './core/errors.ts';
 import type { FromWorker } from './core/messages.ts';
 import { NS_PER_MS } from './core/units.ts';
@@ -33,6 +34,7 @@ export class Admin {
 	readonly #alerts: AlertKeeper;
 	readonly #history: HistoryKeeper;
 	readonly #stop = new AbortController();
+	readonly #turns = new Turns();
 	#server: AdminServer | null = null;
 	#terms: AdminTerms | null = null;
 
@@ -100,13 +102,14 @@ export class Admin {
 		if (this.#server !== null) this.#steered.log.info('admin listening', { address: this.#server.address });
 	}
 
-	/** As `serve`, and what goes wrong is told: a reload is not undone for it. */
-	async serveOrTell(terms: PreparedAdmin): Promise<void> {
-		try {
-			await this.serve(terms);
-		} catch (error) {
-			this.#steered.log.error('admin not listening', { reason: errorText(error) });
-		}
+	/**
+	 * As `serve`, soon, and what goes wrong is told: a reload is not undone for it, nor does it wait, since the server
+	 * that is to close may be the one that still owes the answer to it.
+	 */
+	serveSoon(terms: PreparedAdmin): void {
+		this.#turns
+			.run(() => this.serve(terms))
+			.catch((error) => this.#steered.log.error('admin not listening', { reason: errorText(error) }));
 	}
 
 	/** An answer of a worker to what was asked of it. */

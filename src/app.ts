@@ -285,7 +285,7 @@ export class App {
 		const plan = await this.book.plan(config);
 		const failures = await this.publish(config, plan, prepared);
 		this.config = next;
-		await this.admin.serveOrTell(terms);
+		this.admin.serveSoon(terms);
 		this.followFile();
 		this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		this.log.setLevel(config.log.level);
