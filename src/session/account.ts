@@ -22,10 +22,27 @@ export function account(
 	count(host, journal, meter, outcome, nowNs);
 	const { accessLog } = journal;
 	if (accessLog === 'none' || (accessLog === 'errors' && outcome === 'completed')) return;
-	const { client } = journal;
-	const { peer } = journal.facts;
 	host.records.access({
 		timeMs: host.clock.wallMs(),
+		...knownOf(journal),
+		attempts: journal.attempts,
+		queuedMs: journal.queuedNs === null ? null : journal.queuedNs / NS_PER_MS,
+		connectMs: journal.connectNs === null ? null : journal.connectNs / NS_PER_MS,
+		durationMs: (nowNs - journal.acceptedNs) / NS_PER_MS,
+		uploadBytes: meter.uploadBytes,
+		downloadBytes: meter.downloadBytes,
+		throttledMs: throttledNs(meter, nowNs) / NS_PER_MS,
+		tls: journal.tls,
+		outcome,
+		detail,
+	});
+}
+
+/** Who the client is and where it went, as far as that is known by now. */
+export function knownOf(journal: Journal) {
+	const { client } = journal;
+	const { peer } = journal.facts;
+	return {
 		listener: journal.listener.name,
 		peer: peer.address,
 		peerPort: peer.port,
@@ -38,17 +55,7 @@ export function account(
 		route: journal.route,
 		pool: journal.pool?.name ?? null,
 		backend: journal.backend?.name ?? null,
-		attempts: journal.attempts,
-		queuedMs: journal.queuedNs === null ? null : journal.queuedNs / NS_PER_MS,
-		connectMs: journal.connectNs === null ? null : journal.connectNs / NS_PER_MS,
-		durationMs: (nowNs - journal.acceptedNs) / NS_PER_MS,
-		uploadBytes: meter.uploadBytes,
-		downloadBytes: meter.downloadBytes,
-		throttledMs: throttledNs(meter, nowNs) / NS_PER_MS,
-		tls: journal.tls,
-		outcome,
-		detail,
-	});
+	};
 }
 
 /** Tells the places on the way of the bytes that have passed since the last time; for sessions that go on. */

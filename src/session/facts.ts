@@ -1,7 +1,7 @@
 import type { SessionFacts } from '../core/session-facts.ts';
 import type { RelayMeter } from '../core/session-io.ts';
 import { NS_PER_MS } from '../core/units.ts';
-import { throttledNs } from './account.ts';
+import { knownOf, throttledNs } from './account.ts';
 import type { Journal } from './journal.ts';
 
 /** How a live session looks to an operator. */
@@ -12,22 +12,9 @@ export function factsOf(
 	meter: RelayMeter,
 	nowNs: number,
 ): SessionFacts {
-	const { client } = journal;
-	const { peer } = journal.facts;
 	return {
 		number,
-		listener: journal.listener.name,
-		peer: peer.address,
-		peerPort: peer.port,
-		client: client.address,
-		clientPort: client.port,
-		country: journal.country,
-		region: journal.region?.name ?? null,
-		sni: journal.sni,
-		alpn: journal.alpn,
-		route: journal.route,
-		pool: journal.pool?.name ?? null,
-		backend: journal.backend?.name ?? null,
+		...knownOf(journal),
 		state,
 		ageMs: (nowNs - journal.acceptedNs) / NS_PER_MS,
 		idleMs: meter.lastByteNs === 0 ? null : Math.max(0, nowNs - meter.lastByteNs) / NS_PER_MS,

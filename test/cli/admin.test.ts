@@ -2,26 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
-import { main } from '../../src/cli/main.ts';
 import type { Operations } from '../../src/control/admin/operations.ts';
 import { AdminServer } from '../../src/control/admin/server.ts';
 import { SluiceError } from '../../src/core/errors.ts';
+import { command } from '../support/command.ts';
 import { fakeOperations, NO_DIFF } from '../support/fake-operations.ts';
-
-/** A command in this process: what it would say and exit with. */
-async function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-	let stdout = '';
-	let stderr = '';
-	const code = await main(args, {
-		out: (line) => {
-			stdout += `${line}\n`;
-		},
-		err: (line) => {
-			stderr += `${line}\n`;
-		},
-	});
-	return { code, stdout, stderr };
-}
 
 /** A balancer's admin socket, and commands that ask it. */
 async function asking(t: Test, answers: Partial<Operations> = {}) {

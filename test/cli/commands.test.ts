@@ -1,22 +1,7 @@
 import t from 'tap';
-import { main } from '../../src/cli/main.ts';
 import { clean } from '../support/clean-node.ts';
+import { command } from '../support/command.ts';
 import { configFile, sluice } from '../support/sluice-process.ts';
-
-/** A command in this process: what it would say and exit with. */
-async function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-	let stdout = '';
-	let stderr = '';
-	const code = await main(args, {
-		out: (line) => {
-			stdout += `${line}\n`;
-		},
-		err: (line) => {
-			stderr += `${line}\n`;
-		},
-	});
-	return { code, stdout, stderr };
-}
 
 const GOOD = {
 	geo: { regions: { eu: { continents: ['europe' as const] } }, overrides: [{ network: '10.1.0.0/16', country: 'DE' }] },
