@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { errorText } from '../core/errors.ts';
 import type { FromWorker, ToWorker, WorkerStart } from '../core/messages.ts';
@@ -25,6 +26,12 @@ export interface CrewOwner {
  * often, which costs nothing that shows, and spares each worker up to 40 MB of garbage that waits.
  */
 const YOUNG_SPACE = { maxYoungGenerationSizeMb: 6 };
+
+/**
+ * The runtime guesses from the first objects of a kind how long the next will live. A few sessions that last while it
+ * learns, and all that come later are born among the old, where they wait for the slow collector.
+ */
+setFlagsFromString('--no-allocation-site-pretenuring');
 
 /**
  * The worker threads, by number. A worker that dies is replaced by one of the same number, later and

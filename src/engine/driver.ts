@@ -4,6 +4,7 @@ import type { BackendSnapshot, PoolSnapshot, TerminateTls, UpstreamTls } from '.
 import type { Side } from '../core/units.ts';
 import { type DeadlineEntry, Deadlines } from './deadlines.ts';
 import type { EngineOptions, EngineSession } from './engine.ts';
+import { Roster, type RosterEntry } from './roster.ts';
 
 /** The hands of one session: each method carries out the action of its name (see `SessionAction`). */
 export interface Shell {
@@ -23,17 +24,21 @@ export interface Shell {
 	close(manner: 'fin' | 'reset'): void;
 }
 
-/** A session with its shell and its place among the deadlines. Engines pass it back to `tell`. */
-export class Journey<S extends EngineSession = EngineSession> implements DeadlineEntry {
+/** A session with its shell and its place among the others and the deadlines. Engines pass it back to `tell`. */
+export class Journey<S extends EngineSession = EngineSession, H extends Shell = Shell>
+	implements DeadlineEntry, RosterEntry<Journey<S, H>>
+{
 	readonly session: S;
-	readonly shell: Shell;
+	readonly shell: H;
+	older: Journey<S, H> | null = null;
+	newer: Journey<S, H> | null = null;
 	/** The session is over; nothing more is told. */
 	ended = false;
 	heapIndex = -1;
 	heapKeyNs = 0;
 	dueNs = Number.POSITIVE_INFINITY;
 
-	constructor(session: S, shell: Shell) {
+	constructor(session: S, shell: H) {
 		this.session = session;
 		this.shell = shell;
 	}
@@ -52,11 +57,13 @@ type DriverOptions<S extends EngineSession> = Pick<EngineOptions<S>, 'clock' | '
  * comes up while actions are carried out waits its turn, so a session is never entered twice.
  * A session or shell that throws is ended alone, with outcome `internal-error`.
  */
-export class Driver<S extends EngineSession> {
+export class Driver<S extends EngineSession, H extends Shell = Shell> {
 	readonly #options: DriverOptions<S>;
-	readonly #journeys = new Set<Journey<S>>();
-	readonly #deadlines = new Deadlines<Journey<S>>();
-	readonly #waiting: { readonly journey: Journey<S>; readonly event: SessionEvent }[] = [];
+	readonly #journeys = new Roster<Journey<S, H>>();
+	readonly #deadlines = new Deadlines<Journey<S, H>>();
+	/** Events that came up while actions were carried out, in their order, and whom each is for. */
+	readonly #waiting: SessionEvent[] = [];
+	readonly #waitingFor: Journey<S, H>[] = [];
 	readonly #actions: SessionAction[] = [];
 	#busy = false;
 
@@ -72,30 +79,52 @@ export class Driver<S extends EngineSession> {
 		for (const journey of this.#journeys) yield journey.session;
 	}
 
+	*shells(): Generator<H> {
+		for (const journey of this.#journeys) yield journey.shell;
+	}
+
 	/** Take in a new session; its first event is still to be told. */
-	add(session: S, shell: Shell): Journey<S> {
+	add(session: S, shell: H): Journey<S, H> {
 		const journey = new Journey(session, shell);
+		session.journey = journey;
 		this.#journeys.add(journey);
 		return journey;
 	}
 
+	/** As `tell`, for a session that another part of the worker knows. Nothing happens when it is none of this driver's. */
+	tellSession(session: object, event: SessionEvent): void {
+		const { journey } = session as Partial<S>;
+		if (journey instanceof Journey) this.tell(journey, event);
+	}
+
 	/** Give a session an event and carry out what it answers. Nothing happens once it is over. */
-	tell(journey: Journey<S>, event: SessionEvent): void {
+	tell(journey: Journey<S, H>, event: SessionEvent): void {
 		if (journey.ended) return;
 		if (this.#busy) {
-			this.#waiting.push({ journey, event });
+			this.#waiting.push(event);
+			this.#waitingFor.push(journey);
 			return;
 		}
 		this.#busy = true;
 		try {
 			this.#step(journey, event);
-			for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-				this.#step(next.journey, next.event);
-			}
+			if (this.#waiting.length > 0) this.#tellWaiting();
 		} finally {
 			this.#busy = false;
 		}
 		this.#options.wakeAt(this.#deadlines.nextNs);
+	}
+
+	/** Those that come up meanwhile are told, too. */
+	#tellWaiting(): void {
+		for (let i = 0; i < this.#waiting.length; i++) {
+			const journey = this.#waitingFor[i];
+			const event = this.#waiting[i];
+			if (journey !== undefined && event !== undefined) this.#step(journey, event);
+		}
+		// Taking them from the front would move the others each time.
+		while (this.#waiting.length > 0) this.#waiting.pop();
+		while (this.#waitingFor.length > 0) this.#waitingFor.pop();
 	}
 
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void {
@@ -114,7 +143,7 @@ export class Driver<S extends EngineSession> {
 		this.#options.wakeAt(this.#deadlines.nextNs);
 	}
 
-	#step(journey: Journey<S>, event: SessionEvent): void {
+	#step(journey: Journey<S, H>, event: SessionEvent): void {
 		if (journey.ended) return;
 		try {
 			this.#exchange(journey, event);
@@ -126,7 +155,7 @@ export class Driver<S extends EngineSession> {
 		else this.#deadlines.set(journey, journey.session.deadlineNs);
 	}
 
-	#exchange(journey: Journey<S>, event: SessionEvent): void {
+	#exchange(journey: Journey<S, H>, event: SessionEvent): void {
 		const actions = this.#actions;
 		while (actions.length > 0) actions.pop();
 		journey.session.handle(event, this.#options.clock.nowNs(), actions);
@@ -135,7 +164,7 @@ export class Driver<S extends EngineSession> {
 		while (actions.length > 0) actions.pop();
 	}
 
-	#carryOut(journey: Journey<S>, action: SessionAction): void {
+	#carryOut(journey: Journey<S, H>, action: SessionAction): void {
 		const { shell } = journey;
 		switch (action.type) {
 			case 'hold':
@@ -167,15 +196,16 @@ export class Driver<S extends EngineSession> {
 		}
 	}
 
-	#forget(journey: Journey<S>): void {
+	#forget(journey: Journey<S, H>): void {
 		journey.ended = true;
-		this.#journeys.delete(journey);
+		journey.session.journey = null;
+		this.#journeys.remove(journey);
 		this.#deadlines.remove(journey);
 		this.#options.onSessionOver(journey.session);
 	}
 
 	/** The session is asked to end by itself, for its record and its holdings; if that fails too, it is dropped. */
-	#endFaulty(journey: Journey<S>, error: unknown): void {
+	#endFaulty(journey: Journey<S, H>, error: unknown): void {
 		this.#logFault(error);
 		try {
 			this.#exchange(journey, FAULT);
@@ -185,7 +215,7 @@ export class Driver<S extends EngineSession> {
 		}
 	}
 
-	#drop(journey: Journey<S>): void {
+	#drop(journey: Journey<S, H>): void {
 		try {
 			journey.shell.close('reset');
 		} catch (error) {

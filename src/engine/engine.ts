@@ -13,6 +13,8 @@ export interface EngineSession {
 	readonly over: boolean;
 	/** The backend it holds a place of, or null. */
 	readonly backendSlot: SlotRef | null;
+	/** The engine's own, to find the session's sockets by; null while it has none. */
+	journey: object | null;
 }
 
 /** What a worker gives its engine; `S` is the session type that `createSession` makes. */

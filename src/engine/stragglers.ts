@@ -32,8 +32,8 @@ export class Stragglers {
 		}
 	}
 
-	/** Its socket is closed. */
+	/** Its socket is closed. Nearly always there are none, and a look-up would give each its hash. */
 	delete(straggler: Straggler): void {
-		this.#all.delete(straggler);
+		if (this.#all.size > 0) this.#all.delete(straggler);
 	}
 }

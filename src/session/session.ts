@@ -24,6 +24,8 @@ import { after, Limits, NEVER, RESET_GRACE_MS } from './timers.ts';
 export class Session implements Traveller {
 	/** When the engine has to send `deadline`; Infinity for never. Read after every `handle`. */
 	deadlineNs = NEVER;
+	/** The engine's own. */
+	journey: object | null = null;
 	/** Counts up in its worker. */
 	readonly number: number;
 	readonly desk: SessionDesk;

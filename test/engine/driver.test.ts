@@ -11,6 +11,7 @@ class FakeSession implements EngineSession {
 	deadlineNs = Number.POSITIVE_INFINITY;
 	over = false;
 	readonly backendSlot = null;
+	journey: object | null = null;
 	readonly told: string[] = [];
 	readonly answer: Answer;
 

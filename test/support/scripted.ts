@@ -15,6 +15,7 @@ export type Answer = (event: SessionEvent) => readonly SessionAction[];
 
 /** A session that asks what a test tells it to, and keeps what it is told. */
 export class ScriptedSession implements EngineSession {
+	journey: object | null = null;
 	readonly deadlineNs = Number.POSITIVE_INFINITY;
 	readonly backendSlot = null;
 	readonly facts: AcceptedFacts;

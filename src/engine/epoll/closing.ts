@@ -31,6 +31,7 @@ export class ClosingConnections implements Timed {
 	}
 
 	done(connection: EpollConnection): void {
+		if (this.#since.size === 0) return;
 		if (this.#since.delete(connection) && this.#since.size === 0) this.#onNone();
 	}
 

@@ -43,13 +43,12 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 	readonly poller: Poller;
 	readonly #options: EpollOptions<S>;
 	readonly #libc: Libc;
-	readonly #driver: Driver<S>;
+	readonly #driver: Driver<S, EpollConnection>;
 	readonly #loop: Loop;
 	readonly #tools: Tools;
 	readonly #pipes: PipePool;
 	readonly #lingerer: Lingerer;
 	readonly #listeners: Listeners;
-	readonly #connections = new Map<S, EpollConnection>();
 	readonly #closing: ClosingConnections;
 	readonly #gates = new GateQueue();
 	readonly #timers: LoopTimers;
@@ -65,7 +64,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		this.#libc = libc;
 		this.poller = new Poller(libc);
 		this.#pipes = new PipePool(libc, options.pipes);
-		this.#driver = new Driver<S>({
+		this.#driver = new Driver<S, EpollConnection>({
 			clock,
 			log,
 			onSessionOver: (session) => this.#sessionOver(session),
@@ -104,7 +103,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 
 	#settleSoon(): void {
 		this.#timers.after(SETTLE_MS, () => {
-			for (const connection of this.#connections.values()) connection.settle();
+			for (const connection of this.#driver.shells()) connection.settle();
 			this.#settleSoon();
 		});
 	}
@@ -144,7 +143,6 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		const facts = { listener: listener.index, peer, local };
 		const session = this.#options.createSession(facts, connection.meter);
 		const journey = this.#driver.add(session, connection);
-		this.#connections.set(session, connection);
 		connection.report = (event) => this.#driver.tell(journey, event);
 		const added = this.poller.add(fd, WATCHED, connection);
 		this.#driver.tell(journey, added < 0 ? { type: 'kill', outcome: 'internal-error' } : ACCEPTED);
@@ -157,7 +155,6 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 	}
 
 	#sessionOver(session: S): void {
-		this.#connections.delete(session);
 		this.#options.onSessionOver(session);
 		this.#listeners.roomMade();
 		this.#checkIdle();
@@ -168,7 +165,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 	}
 
 	tell(session: object, event: SessionEvent): void {
-		this.#connections.get(session as S)?.report(event);
+		this.#driver.tellSession(session, event);
 	}
 
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void {
@@ -198,7 +195,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		this.#stopped = true;
 		this.#idleTold = true;
 		this.#listeners.abandon();
-		for (const connection of this.#connections.values()) connection.abandon();
+		for (const connection of this.#driver.shells()) connection.abandon();
 		this.#closing.abandon();
 		this.#lingerer.destroy();
 		this.#pipes.destroy();

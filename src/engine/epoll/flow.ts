@@ -8,6 +8,7 @@ import { Gathering } from './gathering.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import { IPPROTO_TCP, MSG_NOSIGNAL, SPLICE_F_MORE, SPLICE_F_MOVE, SPLICE_F_NONBLOCK, TCP_NODELAY } from './layouts.ts';
 import type { Libc, NativeBuffer } from './libc.ts';
+import type { Pumped } from './loop.ts';
 import type { Pipe, PipePool } from './pipes.ts';
 
 /** What a worker lends to all its relays. */
@@ -74,6 +75,8 @@ export class Flow implements DeadlineEntry {
 	heapIndex = -1;
 	heapKeyNs = 0;
 	dueNs = Number.POSITIVE_INFINITY;
+	/** Who is pumped when its wait is over; the gate queue's own, null while it does not wait. */
+	owner: Pumped | null = null;
 	readonly direction: Direction;
 	readonly gate: RelayGate;
 	readonly #tools: RelayTools;

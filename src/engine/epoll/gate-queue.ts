@@ -10,32 +10,34 @@ import type { Pumped, Timed } from './loop.ts';
  */
 export class GateQueue implements Timed {
 	readonly #waiting = new Deadlines<Flow>();
-	readonly #owners = new Map<Flow, Pumped>();
 
 	get nextNs(): number {
 		return this.#waiting.nextNs;
 	}
 
 	await(relay: Pumped, flow: Flow): void {
-		this.#owners.set(flow, relay);
+		flow.owner = relay;
 		this.#waiting.set(flow, flow.gate.readyNs);
 	}
 
 	lookSoon(relay: Pumped, flow: Flow, nowNs: number): void {
-		this.#owners.set(flow, relay);
+		flow.owner = relay;
 		this.#waiting.set(flow, nowNs + GATHER_MS * NS_PER_MS);
 	}
 
+	/** Most flows that end have never waited. */
 	leave(flow: Flow): void {
-		if (this.#owners.delete(flow)) this.#waiting.remove(flow);
+		if (flow.owner === null) return;
+		flow.owner = null;
+		this.#waiting.remove(flow);
 	}
 
 	runDue(nowNs: number): void {
 		for (let flow = this.#waiting.takeDue(nowNs); flow !== null; flow = this.#waiting.takeDue(nowNs)) {
-			const relay = this.#owners.get(flow);
-			this.#owners.delete(flow);
+			const { owner } = flow;
+			flow.owner = null;
 			flow.look();
-			relay?.pump();
+			owner?.pump();
 		}
 	}
 }

@@ -39,12 +39,11 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	readonly stragglers: Stragglers;
 	readonly tls = new TlsStore();
 	readonly #options: EngineOptions<S>;
-	readonly #driver: Driver<S>;
+	readonly #driver: Driver<S, Connection>;
 	readonly #timer: DeadlineTimer;
 	readonly #reusePort = canReusePort(process.platform);
 	readonly #backlog = systemBacklog();
 	readonly #listeners = new Map<string, NodeListener>();
-	readonly #connections = new Map<S, Connection>();
 	readonly #settling: NodeJS.Timeout;
 	#snapshot: Snapshot | null = null;
 	#stopped = false;
@@ -56,14 +55,14 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 			() => this.nowNs(),
 			(nowNs) => this.#driver.runDue(nowNs),
 		);
-		this.#driver = new Driver<S>({
+		this.#driver = new Driver<S, Connection>({
 			clock: options.clock,
 			log: options.log,
 			onSessionOver: (session) => this.#sessionOver(session),
 			wakeAt: (deadlineNs) => this.#timer.wakeAt(deadlineNs),
 		});
 		this.#settling = setInterval(() => {
-			for (const connection of this.#connections.values()) connection.settle();
+			for (const connection of this.#driver.shells()) connection.settle();
 		}, SETTLE_MS).unref();
 		this.laneTimer = new LaneTimer(() => this.nowNs());
 		this.stragglers = new Stragglers(() => options.stragglers());
@@ -149,14 +148,12 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		const local = listener.needsLocal && !unix ? tcpLocal(socket) : null;
 		const session = this.#options.createSession({ listener: listener.index, peer, local }, connection.meter);
 		const journey = this.#driver.add(session, connection);
-		this.#connections.set(session, connection);
 		connection.report = (event) => this.#driver.tell(journey, event);
 		connection.start();
 		this.#driver.tell(journey, { type: 'accepted' });
 	}
 
 	#sessionOver(session: S): void {
-		this.#connections.delete(session);
 		this.#options.onSessionOver(session);
 		this.#checkIdle();
 	}
@@ -166,7 +163,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	}
 
 	tell(session: object, event: SessionEvent): void {
-		this.#connections.get(session as S)?.report(event);
+		this.#driver.tellSession(session, event);
 	}
 
 	broadcast(event: SessionEvent, which?: (session: S) => boolean): void {
@@ -200,8 +197,7 @@ class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 		this.#stopped = true;
 		this.#idleTold = true;
 		for (const [key, listener] of this.#listeners) this.#closeListener(key, listener);
-		for (const connection of this.#connections.values()) connection.abandon();
-		this.#connections.clear();
+		for (const connection of this.#driver.shells()) connection.abandon();
 		clearInterval(this.#settling);
 		this.closer.destroy();
 		this.#timer.clear();
