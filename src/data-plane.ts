@@ -274,11 +274,7 @@ export class DataPlane {
 			}
 		},
 		ended: (places, uploadBytes, downloadBytes) => {
-			for (const slot of places) {
-				this.board.add(slot, 'sessions', 1);
-				this.board.add(slot, 'uploadBytes', uploadBytes);
-				this.board.add(slot, 'downloadBytes', downloadBytes);
-			}
+			for (const slot of places) this.board.addSession(slot, uploadBytes, downloadBytes);
 		},
 	};
 

@@ -9,4 +9,8 @@ export type Direction = 'upload' | 'download';
 /** The two ends of a session. */
 export type Side = 'client' | 'backend';
 
+/** What belongs to a side, without a look-up by a name that varies: that is what the runtime does slowly. */
+export const ofSide = <T>(both: Readonly<Record<Side, T>>, side: Side): T =>
+	side === 'client' ? both.client : both.backend;
+
 export const otherSide = (side: Side): Side => (side === 'client' ? 'backend' : 'client');

@@ -2,7 +2,7 @@ import type { Outcome } from '../core/outcome.ts';
 import type { SessionFacts } from '../core/session-facts.ts';
 import type { AcceptedFacts, RelayMeter, SessionAction, SessionEvent } from '../core/session-io.ts';
 import type { ListenerTimeouts, SlotRef } from '../core/snapshot.ts';
-import { otherSide, type Side } from '../core/units.ts';
+import { ofSide, otherSide, type Side } from '../core/units.ts';
 import type { RefusalDecision } from '../policy/admission.ts';
 import { at } from '../policy/world.ts';
 import { account, settle } from './account.ts';
@@ -209,7 +209,7 @@ export class Session implements Traveller {
 		if (side === 'client') this.journal.clientEnded = true;
 		else this.journal.backendEnded = true;
 		this.journal.eofNs = nowNs;
-		out.push(SHUTDOWN[otherSide(side)]);
+		out.push(ofSide(SHUTDOWN, otherSide(side)));
 		this.awaitQuiet(nowNs);
 	}
 
@@ -219,7 +219,7 @@ export class Session implements Traveller {
 		if (counts && backend !== null) this.host.tally.earlyReset(backend.slot);
 		this.resetSide = side;
 		this.enter('flushing', RESET_GRACE_MS, nowNs);
-		out.push(FLUSH[otherSide(side)]);
+		out.push(ofSide(FLUSH, otherSide(side)));
 	}
 
 	private finishReset(nowNs: number, out: SessionAction[]): void {

@@ -35,8 +35,8 @@ export class Gate implements RelayGate {
 	private readonly direction: Direction;
 	private readonly client: ClientAccounts | null;
 	private readonly epochWords: Int32Array | null;
+	/** Before the first epoch no bucket anywhere has ever had a limit, so that there is nothing to look at. */
 	private epoch = 0;
-	private looked = false;
 	private links = 0;
 	private throttle: Throttle | null = null;
 	/** The account of the connection's own bucket, once there was a limit. */
@@ -52,7 +52,7 @@ export class Gate implements RelayGate {
 
 	ask(want: number, nowNs: number): number {
 		const epoch = this.epochWords === null ? 0 : this.board.ops.load(this.epochWords, SHAPING_EPOCH);
-		if (epoch !== this.epoch || !this.looked) this.look(epoch);
+		if (epoch !== this.epoch) this.look(epoch);
 		if (this.throttle === null) return want;
 		const allowed = this.throttle.ask(want, nowNs);
 		if (allowed === 0) this.readyNs = Math.min(this.throttle.readyNs, nowNs + LOOK_AGAIN_NS);
@@ -69,7 +69,6 @@ export class Gate implements RelayGate {
 
 	private look(epoch: number): void {
 		this.epoch = epoch;
-		this.looked = true;
 		const chain = this.hasLimit() ? this.chain() : [];
 		// A place without a slot any more is a link less; a chain as long as before is the same chain.
 		if (this.throttle !== null && this.links === chain.length) return;

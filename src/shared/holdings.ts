@@ -6,7 +6,8 @@ import { type ClientAccounts, Gate, type GatePath } from './gate.ts';
 import type { WorkerBoard } from './worker-board.ts';
 
 const KINDS: readonly HoldingKind[] = ['process', 'listener', 'region', 'backend'];
-const INDEX: Readonly<Record<HoldingKind, number>> = { process: 0, listener: 1, region: 2, backend: 3 };
+/** Of `KINDS`. */
+const BACKEND = 3;
 /** Bit and time of the client's place, after those of `KINDS`. */
 const CLIENT = KINDS.length;
 
@@ -66,7 +67,7 @@ export class Holdings implements Desk, QueueDesk {
 		this.release(kind, nowNs);
 		const result = this.#board.take(place, nowNs, expected);
 		if (result !== TAKEN) return result;
-		const index = INDEX[kind];
+		const index = indexOf(kind);
 		this.#slots[index] = place.slot;
 		this.#rates[index] = place.rates;
 		this.#mark(index, nowNs);
@@ -111,7 +112,7 @@ export class Holdings implements Desk, QueueDesk {
 			table?.release(this.#board.worker, this.#entry, this.#entryGeneration);
 			return;
 		}
-		const slot = this.#slots[INDEX[kind]];
+		const slot = this.#slots[indexOf(kind)];
 		if (!slot) return;
 		if (kind === 'backend' && this.#queues !== null) this.#queues.giveBack(slot, nowNs);
 		else this.#board.giveBack(slot);
@@ -129,9 +130,9 @@ export class Holdings implements Desk, QueueDesk {
 		const granted = this.#queues?.claim(this.#ticket, nowNs) ?? null;
 		if (granted === null) return null;
 		this.#ticket = null;
-		this.#slots[INDEX.backend] = granted.backend.slot;
-		this.#held |= 1 << INDEX.backend;
-		this.#counted &= ~(1 << INDEX.backend);
+		this.#slots[BACKEND] = granted.backend.slot;
+		this.#held |= 1 << BACKEND;
+		this.#counted &= ~(1 << BACKEND);
 		return granted;
 	}
 
@@ -166,12 +167,28 @@ export class Holdings implements Desk, QueueDesk {
 	}
 
 	#bit(kind: HoldingKind | 'client'): number {
-		return kind === 'client' ? 1 << CLIENT : 1 << INDEX[kind];
+		return 1 << indexOf(kind);
 	}
 
 	#mark(index: number, nowNs: number): void {
 		this.#held |= 1 << index;
 		this.#counted |= 1 << index;
 		this.#takenNs[index] = nowNs;
+	}
+}
+
+/** Comparisons, since a look-up by a name that varies is what the runtime does slowly. */
+function indexOf(kind: HoldingKind | 'client'): number {
+	switch (kind) {
+		case 'process':
+			return 0;
+		case 'listener':
+			return 1;
+		case 'region':
+			return 2;
+		case 'backend':
+			return BACKEND;
+		case 'client':
+			return CLIENT;
 	}
 }

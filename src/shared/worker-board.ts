@@ -54,6 +54,17 @@ export class WorkerBoard {
 		refundRates(this.#ops, page, slotBase(slot.index) + RATES, rates, takenNs, rates.length);
 	}
 
+	/** A session that has passed this place ended; with the bytes that were not told of before. */
+	addSession(slot: SlotRef, uploadBytes: number, downloadBytes: number): void {
+		const page = this.scoreboard.pageFor(slot);
+		if (page === null) return;
+		const { totals } = page;
+		const base = totalsBase(this.worker, slot.index);
+		totals[base + TOTAL_INDEX.sessions] = (totals[base + TOTAL_INDEX.sessions] ?? 0) + 1;
+		totals[base + TOTAL_INDEX.uploadBytes] = (totals[base + TOTAL_INDEX.uploadBytes] ?? 0) + uploadBytes;
+		totals[base + TOTAL_INDEX.downloadBytes] = (totals[base + TOTAL_INDEX.downloadBytes] ?? 0) + downloadBytes;
+	}
+
 	/** Add to this worker's own part of a total. */
 	add(slot: SlotRef, total: Total, amount: number): void {
 		const page = this.scoreboard.pageFor(slot);

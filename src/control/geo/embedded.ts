@@ -94,8 +94,20 @@ function lookup(geoip: Geoip, address: IpAddress): { readonly country: string } 
 	return address.a === 0 && address.b === 0 ? null : geoip.lookup(formatAddress(address));
 }
 
-const countryOf = (found: { readonly country: string } | null): string | null =>
-	found !== null && /^[A-Z]{2}$/.test(found.country) ? found.country : null;
+const LETTERS = 26;
+const CODE_A = 65;
+/** One text for each pair of letters: the library cuts a new one out of its data each time, which no table knows yet. */
+const CODES = Array.from({ length: LETTERS * LETTERS }, (_, i) =>
+	String.fromCharCode(CODE_A + Math.floor(i / LETTERS), CODE_A + (i % LETTERS)),
+);
+
+function countryOf(found: { readonly country: string } | null): string | null {
+	if (found === null || found.country.length !== 2) return null;
+	const first = found.country.charCodeAt(0) - CODE_A;
+	const second = found.country.charCodeAt(1) - CODE_A;
+	const isCode = first >= 0 && first < LETTERS && second >= 0 && second < LETTERS;
+	return isCode ? (CODES[first * LETTERS + second] ?? null) : null;
+}
 
 /** The library reads its files synchronously when it is first required, from `geodatadir` of the thread's globals. */
 function loadGeoip(dataDir: string): Geoip {

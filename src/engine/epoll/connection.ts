@@ -1,7 +1,7 @@
 import { connectFailureOf } from '../../core/connect-failure.ts';
 import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
 import type { BackendSnapshot, KeepAlive, PoolSnapshot, TerminateTls, UpstreamTls } from '../../core/snapshot.ts';
-import type { Side } from '../../core/units.ts';
+import { ofSide, type Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
 import { CLOSED, CONNECTED, EARLY_BYTES, EOF, FLUSHED, RESET } from '../session-events.ts';
@@ -288,7 +288,7 @@ export class EpollConnection implements Shell, FdOwner, EarlyOwner, OpeningHost,
 		if (written === HELD_BACK) return this.#tools.awaitGate(this, flow);
 		if (written !== AGAIN) return;
 		this.#flushSide = null;
-		this.report(FLUSHED[side]);
+		this.report(ofSide(FLUSHED, side));
 	}
 
 	#closeWhenWritten(end: End): void {

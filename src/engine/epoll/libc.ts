@@ -24,14 +24,17 @@ interface Koffi {
 	address(value: Uint8Array): bigint;
 }
 
-/** Pointers are declared as integers: a call then costs two thirds of one that takes a Buffer. */
+/**
+ * Pointers are declared as integers: a call then costs two thirds of one that takes a Buffer. So are lengths that are
+ * answered: none here reaches 2^31, and of a longer integer the runtime makes a number more slowly.
+ */
 const DECLARATIONS = {
 	epoll_create1: 'int epoll_create1(int)',
 	epoll_ctl: 'int epoll_ctl(int, int, int, int64_t)',
 	epoll_wait: 'int epoll_wait(int, int64_t, int, int)',
 	eventfd: 'int eventfd(unsigned int, int)',
-	read: 'int64_t read(int, int64_t, int64_t)',
-	write: 'int64_t write(int, int64_t, int64_t)',
+	read: 'int read(int, int64_t, int64_t)',
+	write: 'int write(int, int64_t, int64_t)',
 	close: 'int close(int)',
 	socket: 'int socket(int, int, int)',
 	socketpair: 'int socketpair(int, int, int, int64_t)',
@@ -42,12 +45,12 @@ const DECLARATIONS = {
 	getsockname: 'int getsockname(int, int64_t, int64_t)',
 	setsockopt: 'int setsockopt(int, int, int, int64_t, int)',
 	getsockopt: 'int getsockopt(int, int, int, int64_t, int64_t)',
-	recv: 'int64_t recv(int, int64_t, int64_t, int)',
-	send: 'int64_t send(int, int64_t, int64_t, int)',
+	recv: 'int recv(int, int64_t, int64_t, int)',
+	send: 'int send(int, int64_t, int64_t, int)',
 	shutdown: 'int shutdown(int, int)',
 	pipe2: 'int pipe2(int64_t, int)',
 	fcntl: 'int fcntl(int, int, int)',
-	splice: 'int64_t splice(int, int, int, int, int64_t, unsigned int)',
+	splice: 'int splice(int, int, int, int, int64_t, unsigned int)',
 } as const;
 
 type Calls = Readonly<Record<keyof typeof DECLARATIONS, NativeCall>>;

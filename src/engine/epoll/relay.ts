@@ -1,6 +1,6 @@
 import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
 import type { KeepAlive } from '../../core/snapshot.ts';
-import { otherSide, type Side } from '../../core/units.ts';
+import { ofSide, otherSide, type Side } from '../../core/units.ts';
 import type { Meter } from '../meter.ts';
 import { EOF, RELAY_ENDED, RESET } from '../session-events.ts';
 import type { End } from './end.ts';
@@ -80,8 +80,8 @@ export class Relay {
 	hear(side: Side, events: number): void {
 		this.#note(side, events);
 		if (this.#stopped) return;
-		const [outward, inward] = side === 'client' ? [this.#upload, this.#download] : [this.#download, this.#upload];
-		let again = (events & READABLE) !== 0 && this.#pumpOne(outward, side);
+		const inward = this.inward(side);
+		let again = (events & READABLE) !== 0 && this.#pumpOne(this.outward(side), side);
 		// Nearly every event says that the socket can be written to: it matters only to what waits for that.
 		if ((events & EPOLLOUT) !== 0 && !inward.empty) again = this.#pumpOne(inward, otherSide(side)) || again;
 		if (again) this.#pumpAgain();
@@ -156,7 +156,7 @@ export class Relay {
 		if (result === AGAIN) return true;
 		if (result === HELD_BACK) this.#tools.awaitGate(this, flow);
 		else if (result === GATHERS) this.#tools.lookSoon(this, flow);
-		else if (result === ENDED) this.#reporter.report(EOF[source]);
+		else if (result === ENDED) this.#reporter.report(ofSide(EOF, source));
 		else if (result === SOURCE_LOST) this.lose(source);
 		else if (result === TARGET_LOST) this.lose(otherSide(source));
 		return false;
@@ -166,7 +166,7 @@ export class Relay {
 		const end = side === 'client' ? this.#client : this.#backend;
 		if (end.lost) return;
 		end.lost = true;
-		this.#reporter.report(RESET[side]);
+		this.#reporter.report(ofSide(RESET, side));
 	}
 
 	#pumpAgain(): void {

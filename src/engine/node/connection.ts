@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { connectFailureOf } from '../../core/connect-failure.ts';
 import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
 import type { BackendSnapshot, KeepAlive, PoolSnapshot, TerminateTls, UpstreamTls } from '../../core/snapshot.ts';
-import type { Side } from '../../core/units.ts';
+import { ofSide, type Side } from '../../core/units.ts';
 import type { Shell } from '../driver.ts';
 import { Meter } from '../meter.ts';
 import { CLOSED, EOF, RESET } from '../session-events.ts';
@@ -173,7 +173,7 @@ export class Connection implements Shell, ClientOwner, RelayOwner, Straggler {
 		end.eof = true;
 		if (this.#closed) return;
 		if (this.#relay !== null) this.#relay.ended(end);
-		else this.report(EOF[end.side]);
+		else this.report(ofSide(EOF, end.side));
 	}
 
 	drained(end: SocketEnd): void {
@@ -191,7 +191,7 @@ export class Connection implements Shell, ClientOwner, RelayOwner, Straggler {
 		// A TLS error leaves the stream whole: it would tell of each chunk beside handing it out.
 		end.unlisten();
 		if (this.#relay !== null) this.#relay.lost(end);
-		else this.report(RESET[end.side]);
+		else this.report(ofSide(RESET, end.side));
 	}
 
 	closed(end: SocketEnd): void {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
-import { otherSide, type Side } from '../../core/units.ts';
+import { ofSide, otherSide, type Side } from '../../core/units.ts';
 import type { Meter } from '../meter.ts';
 import { EOF, FLUSHED, RELAY_ENDED, RESET } from '../session-events.ts';
 import { Lane, type LaneOwner } from './lane.ts';
@@ -97,7 +97,7 @@ export class Relay implements LaneOwner {
 	}
 
 	ended(end: SocketEnd): void {
-		this.#owner.report(EOF[end.side]);
+		this.#owner.report(ofSide(EOF, end.side));
 		this.#checkEnd();
 	}
 
@@ -116,7 +116,7 @@ export class Relay implements LaneOwner {
 			const lane = this.#laneFrom(end);
 			for (let rest = readRest(end.socket); rest !== null; rest = readRest(end.socket)) lane.push(rest);
 		}
-		this.#owner.report(RESET[end.side]);
+		this.#owner.report(ofSide(RESET, end.side));
 	}
 
 	#flushNow(end: SocketEnd): void {
@@ -127,7 +127,7 @@ export class Relay implements LaneOwner {
 
 	#flushed(end: SocketEnd): void {
 		end.flushing = false;
-		this.#owner.report(FLUSHED[end.side]);
+		this.#owner.report(ofSide(FLUSHED, end.side));
 	}
 
 	#checkEnd(): void {
