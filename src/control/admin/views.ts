@@ -265,10 +265,12 @@ export const historyQuery = z.object({
 	since: z.iso.datetime().optional(),
 });
 
-/** Means of each step, oldest first; steps without any are left out. */
+/** Means of each step, oldest first, at most 600; steps without any are left out. */
 export const historyView = z.object({
-	/** False: the configuration has no `history`. */
+	/** False: the configuration has no `history`, and what is told began with the process. */
 	kept: z.boolean(),
+	/** Why nothing is kept now; null: all is well. */
+	fault: z.string().nullable(),
 	series: z.string(),
 	/** 10 seconds, longer for a long past. */
 	stepMs: z.number(),
