@@ -171,6 +171,8 @@ export const sessionQuery = z.object({
 	/** An address or a network. */
 	client: z.string().optional(),
 	country: z.string().optional(),
+	/** Only those that wait: held back by a bucket, or queued. */
+	waiting: z.enum(['true', 'false']).optional(),
 	limit: z.coerce.number().int().min(1).max(1_000).default(100),
 	/** What the page before answered as `next`. */
 	after: z.string().optional(),
@@ -256,6 +258,10 @@ export const alertView = z.object({
 	since: z.iso.datetime(),
 	/** What became of its last message; null: it has no webhook. */
 	webhook: z.enum(['none', 'waiting', 'delivered', 'failed']).nullable(),
+	/** The last message that its webhook has taken; null: none yet. */
+	told: z.object({ state: z.enum(['firing', 'resolved']), time: z.iso.datetime() }).nullable(),
+	/** Why the last try to tell it failed; null: it did not. */
+	trouble: z.string().nullable(),
 });
 
 export const historyQuery = z.object({
