@@ -139,6 +139,9 @@ export const statusView = z.object({
 	changes: count(),
 });
 
+/** Who asks, and what they may do. */
+export const callerView = z.object({ name: z.string(), roles: z.array(z.enum(['read', 'write', 'tap'])) });
+
 export const sessionView = z.object({
 	/** Good while the session lives. */
 	id: z.string(),

@@ -107,6 +107,9 @@ test('a token may do what its role says; a wrong one is worth less than none', a
 	t.equal((await ask({ method: 'POST', path: '/reload', body: {}, headers: bearer(READ) })).status, 403);
 	t.equal((await ask({ method: 'POST', path: '/reload', body: {}, headers: bearer(WRITE) })).status, 200);
 	t.equal((await ask({ path: '/status', headers: bearer(WRITE) })).status, 200);
+	const caller = async (headers: Record<string, string>) => JSON.parse((await ask({ path: '/caller', headers })).text);
+	t.same(await caller(bearer(WRITE)), { name: 'token 2 (write) from 127.0.0.1', roles: ['read', 'write'] });
+	t.match(await caller({}), { roles: ['read'] });
 	for (const authorization of [`Bearer ${READ}x`, 'Bearer ', 'Basic Og==', `bearer${READ}`, 'Bearer é']) {
 		const answer = await ask({ path: '/status', headers: { authorization } }).catch(() => null);
 		if (answer === null) continue;
