@@ -27,7 +27,8 @@ test('top ends a session by keys, fits a small terminal, outlives a restart, and
 
 	await screen.press('Tab');
 	await screen.resize({ columns: 40, rows: 8 });
-	const small = await screen.until(/^sluice/, /\[backends\]/, /eu\/eu-1 /);
+	const small = await screen.until(/^sluice/, /\[backends\]/, /eu\/eu-1 +up +enabled +0 of 10$/m);
+	t.equal(small.match(/^sluice/gm)?.length, 1, 'nothing is left of the larger screen');
 	t.ok(small.split('\n').every((line) => line.length <= 40));
 
 	await app.stop({ preStopMs: 0, drainMs: 0 });
