@@ -37,10 +37,10 @@ test('where a token is needed to look, the page asks for one', async (t) => {
 test('a balancer that hangs is told of, and what is shown is of then', async (t) => {
 	const app = await startBalancer(t, stage);
 	const { page } = await openPage(t, stage, app);
-	await page.route('**/pools', () => {});
+	await page.route('**/overview?*', () => {});
 	await page.waitForSelector('body[data-state=lost] #lost:has-text("nothing within 5 s")');
 	t.ok(await page.isVisible('tr[data-backend=eu-1]'), 'what was seen stays');
-	await page.unroute('**/pools');
+	await page.unroute('**/overview?*');
 	await page.waitForSelector('body[data-state=live]');
 	t.notOk(await page.isVisible('#lost'));
 });

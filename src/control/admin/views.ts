@@ -296,6 +296,21 @@ export const historyView = z.object({
 	),
 });
 
+/** All that the dashboard shows, of one moment: one question a second instead of ten. */
+export const overviewView = z.object({
+	status: statusView,
+	listeners: z.array(listenerView),
+	pools: z.array(poolView),
+	buckets: z.array(bucketView),
+	countries: z.array(countryView),
+	regions: z.array(regionView),
+	alerts: z.array(alertView),
+	/** Those with higher numbers than was asked for. */
+	events: z.array(eventView),
+	/** The oldest sessions that a bucket holds back, or that are queued: a few. */
+	waiting: z.array(sessionView),
+});
+
 export const backendAddition = z.strictObject({
 	address: z.string().min(1),
 	name: z.string().min(1).optional(),
@@ -331,6 +346,7 @@ export type DiffView = z.output<typeof diffView>;
 export type AlertView = z.output<typeof alertView>;
 export type HistoryQuery = z.output<typeof historyQuery>;
 export type HistoryView = z.output<typeof historyView>;
+export type OverviewView = z.output<typeof overviewView>;
 export type ChangeView = z.output<typeof changeView>;
 export type BackendAddition = z.output<typeof backendAddition>;
 export type DrainOrder = z.output<typeof drainOrder>;

@@ -6,7 +6,7 @@ import { type Test, test } from 'tap';
 import type { Operations } from '../../../src/control/admin/operations.ts';
 import { AdminServer } from '../../../src/control/admin/server.ts';
 import type { AdminTerms } from '../../../src/control/admin/terms.ts';
-import { fakeOperations } from '../../support/fake-operations.ts';
+import { fakeOperations, STATUS } from '../../support/fake-operations.ts';
 
 interface Asked {
 	readonly method?: string;
@@ -85,6 +85,7 @@ test('without a token loopback may read and nothing else', async (t) => {
 		'/clients',
 		'/buckets',
 		'/events',
+		'/overview',
 		'/changes',
 		'/alerts',
 		'/history?series=pool%20eu&since=2026-01-01T00:00:00Z',
@@ -118,6 +119,27 @@ test('a token may do what its role says; a wrong one is worth less than none', a
 		t.notMatch(answer.text, READ, 'no token is told');
 	}
 	t.match(asked, [['reload', 'token 2 (write) from 127.0.0.1']], 'the log learns who it was, not the token');
+});
+
+test('an overview is all of one moment, and the workers are asked for those who wait only where somebody does', async (t) => {
+	for (const [queued, wanted] of [
+		[0, []],
+		[3, [{ limit: 8, waiting: 'true' }]],
+	] as const) {
+		const looked: unknown[] = [];
+		const answers: Partial<Operations> = {
+			status: () => ({ ...STATUS, queued }),
+			events: (after) => [{ number: after + 1, time: STATUS.startedAt, level: 'info', msg: 'm', fields: {} }],
+			sessions: async (query) => {
+				looked.push(query);
+				return { sessions: [], next: null };
+			},
+		};
+		const { ask } = await started(t, {}, answers);
+		const { json } = await ask({ path: '/overview?after=7' });
+		t.match(json, { status: { queued }, pools: [{ name: 'eu' }], events: [{ number: 8 }], alerts: [], waiting: [] });
+		t.same(looked, wanted);
+	}
 });
 
 test('every change reaches its operation with who asked', async (t) => {

@@ -1,12 +1,10 @@
-/** @import { AlertView, BucketView, CountryView, EventView, HistoryView, ListenerView, PoolView, RegionView, SessionPage, StatusView } from '../views.ts' */
+/** @import { HistoryView, OverviewView } from '../views.ts' */
 
 const KEPT_AT = 'sluice-token';
 /** A server that has not answered by then does not: it may hang. */
 const PATIENCE_MS = 5_000;
 /** Clocks that differ by less are taken for the same: a header tells seconds alone. */
 const LEAST_SKEW_MS = 2_000;
-/** Sessions that wait are named up to so many. */
-const WAITING_NAMED = 8;
 
 let skewMs = 0;
 
@@ -66,27 +64,8 @@ function noteClock(date) {
 	if (!Number.isNaN(aheadMs)) skewMs = Math.abs(aheadMs) < LEAST_SKEW_MS ? 0 : aheadMs;
 }
 
-/**
- * What the page shows, all at once.
- * @param {number} lastEvent
- * @returns {Promise<{ status: StatusView, listeners: ListenerView[], pools: PoolView[], buckets: BucketView[], countries: CountryView[], regions: RegionView[], alerts: AlertView[], events: EventView[] }>}
- */
-export async function look(lastEvent) {
-	const [status, listeners, pools, buckets, countries, regions, alerts, events] = await Promise.all([
-		ask('GET', 'status'),
-		ask('GET', 'listeners'),
-		ask('GET', 'pools'),
-		ask('GET', 'buckets'),
-		ask('GET', 'countries'),
-		ask('GET', 'regions'),
-		ask('GET', 'alerts'),
-		ask('GET', `events?after=${lastEvent}`),
-	]);
-	return { status, listeners, pools, buckets, countries, regions, alerts, events };
-}
-
-/** The oldest sessions that wait now. @returns {Promise<SessionPage>} */
-export const waiting = () => ask('GET', `sessions?waiting=true&limit=${WAITING_NAMED}`);
+/** What the page shows, all at once. @param {number} lastEvent @returns {Promise<OverviewView>} */
+export const look = (lastEvent) => ask('GET', `overview?after=${lastEvent}`);
 
 /**
  * The last seconds of `process` or `pool NAME`, as far as they were kept.

@@ -1,5 +1,4 @@
 /** @import { BucketView, SessionView, StatusView } from '../views.ts' */
-import { waiting } from './api.js';
 import { bar, byId, element, setText } from './element.js';
 import { ageText, bandwidthText, bytesText } from './words.js';
 
@@ -33,17 +32,16 @@ function bucketItem({ place, direction, bytesPerSecond, burstBytes, levelBytes }
 	);
 }
 
-/** Those that a bucket or a queue holds back; asked for only when there are any. @param {StatusView} status */
-export async function showWaiting({ throttledShare, queued }) {
+/** Those that a bucket or a queue holds back. @param {StatusView} status @param {readonly SessionView[]} waiting */
+export function showWaiting({ throttledShare, queued }, waiting) {
 	const share = throttledShare ?? 0;
 	const count = [
 		...(share > 0 ? [`buckets hold back ${Math.max(1, Math.round(share * 100))} % of the sessions`] : []),
 		...(queued > 0 ? [`${queued} in queues`] : []),
 	].join(', ');
 	setText(byId('waiting-count', HTMLElement), count);
-	const found = count === '' ? [] : (await waiting()).sessions;
 	byId('waiting', HTMLUListElement).replaceChildren(
-		...(found.length === 0 ? [element('li', { class: 'empty' }, 'Nobody just now.')] : found.map(waitingItem)),
+		...(waiting.length === 0 ? [element('li', { class: 'empty' }, 'Nobody just now.')] : waiting.map(waitingItem)),
 	);
 }
 

@@ -80,7 +80,7 @@ async function refresh() {
 		showBuckets(seen.buckets);
 		const firing = showAlerts(seen.alerts);
 		document.title = firing === 0 ? 'Sluice' : `(${firing} firing) Sluice`;
-		await showWaiting(seen.status);
+		showWaiting(seen.status, seen.waiting);
 		answered();
 	} catch (error) {
 		unanswered(error);
