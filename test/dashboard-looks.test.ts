@@ -2,7 +2,7 @@ import tap, { test } from 'tap';
 import { inPage, openPage, openStage, startBalancer } from './support/dashboard.ts';
 
 const stage = await openStage(tap);
-const LONG = 'a-name-as-long-as-names-may-be-so-that-nothing-has-room-for-it-1';
+const LONG = 'a_name_as_long_as_names_may_be_so_that_nothing_has_room_for_it_1';
 
 /** A pool with all that is long, and an alert that fires. */
 const crowded = {

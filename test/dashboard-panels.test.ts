@@ -70,5 +70,6 @@ test('the strip of a backend has its colours over time, and says them', async (t
 	await page.reload();
 	await page.waitForSelector('tr[data-backend=eu-1] .strip rect:nth-child(4)');
 	t.strictSame(await looks(), ['up', 'wait', 'up', 'down'], 'a page that is opened later knows it, too');
+	t.equal(await page.locator('tr[data-backend=eu-2] rect').count(), 1, 'the other one was up all the time');
 	t.strictSame(faults, []);
 });

@@ -98,11 +98,8 @@ function poolFacts({ balance, healthy, backends, active, capacity, queued, queue
 function updateRow(row, backend, past) {
 	const { name, address, weight, backup, active, maxConnections, traffic, changed } = backend;
 	const tags = [...(backup ? ['backup'] : []), ...changed.map((what) => `${what} changed`)];
-	fill(row, 'backend', [
-		element('b', {}, name),
-		' ',
-		element('small', {}, [...(address === name ? [] : [address]), ...tags].join(', ')),
-	]);
+	const told = [...(address === name ? [] : [address]), ...(tags.length === 0 ? [] : [tags.join(', ')])];
+	fill(row, 'backend', [element('b', {}, name), ...told.map((text) => element('small', {}, text))]);
 	const health = backend.ejected ? 'ejected' : backend.health;
 	const lasted = backend.healthForMs === null ? '' : ` for ${ageText(backend.healthForMs)}`;
 	fill(row, 'health', [element('span', { class: `mark ${health}` }, health), element('small', {}, lasted)]);
