@@ -160,7 +160,7 @@ function optionsOf(lines, axes, width, span, moved) {
 				scale: line.scale,
 				stroke: colour(line.colour),
 				...(line.fill ? { fill: faint(colour(line.colour)) } : {}),
-				width: 2,
+				width: line.scale === 'rate' ? 1.25 : 2,
 				points: { show: false },
 			})),
 		],
