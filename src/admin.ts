@@ -87,7 +87,7 @@ export class Admin {
 	async serve({ server: terms, alerts }: PreparedAdmin): Promise<void> {
 		if (this.#stop.signal.aborted) return;
 		this.#alerts.adopt(alerts);
-		this.#history.start();
+		this.#history.start(terms !== null);
 		if (JSON.stringify(terms) === JSON.stringify(this.#terms)) return;
 		const before = this.#server;
 		const stays = terms !== null && JSON.stringify(terms.bind) === JSON.stringify(this.#terms?.bind);

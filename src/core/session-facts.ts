@@ -28,13 +28,15 @@ export interface SessionFacts {
 	readonly throttled: boolean;
 }
 
-/** Which sessions are meant: all that are null hold. */
+/** Which sessions are meant: what is null holds for all. */
 export interface SessionFilter {
 	readonly listener: string | null;
 	readonly pool: string | null;
 	readonly backend: string | null;
 	readonly country: string | null;
 	readonly client: NetworkTable | null;
+	/** Those alone that a bucket holds back, or that are queued. */
+	readonly waiting: boolean;
 }
 
 /** What all live sessions of one client at one listener have come to. */

@@ -27,11 +27,12 @@ export function listSessions(
 }
 
 function isMeant(facts: SessionFacts, filter: SessionFilter): boolean {
-	const { listener, pool, backend, country, client } = filter;
+	const { listener, pool, backend, country, client, waiting } = filter;
 	if (listener !== null && facts.listener !== listener) return false;
 	if (pool !== null && facts.pool !== pool) return false;
 	if (backend !== null && facts.backend !== backend) return false;
 	if (country !== null && facts.country !== country) return false;
+	if (waiting && !facts.throttled && facts.state !== 'queued') return false;
 	return client === null || (facts.client !== null && lookupNetwork(client, facts.client) >= 0);
 }
 

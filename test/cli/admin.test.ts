@@ -50,11 +50,20 @@ test('alerts are part of the status', async (t) => {
 		value: 10 / 3,
 		since: '2026-01-01T00:00:00.000Z',
 		webhook: 'delivered',
+		told: { state: 'firing', time: '2026-01-01T00:00:01.000Z' },
+		trouble: null,
 	} as const;
-	const { ask } = await asking(t, { alerts: () => [alert, { ...alert, name: 'other', value: null, webhook: null }] });
+	const { ask } = await asking(t, {
+		alerts: () => [
+			alert,
+			{ ...alert, name: 'other', value: null, webhook: null, told: null },
+			{ ...alert, webhook: 'waiting', trouble: 'answered 500' },
+		],
+	});
 	const { stdout } = await ask('status');
 	t.match(stdout, /^full +firing +sessions_active > 9 +3.333 +2026-01-01T00:00:00.000Z +delivered$/m);
 	t.match(stdout, /^other +firing +sessions_active > 9 +- +2026-01-01T00:00:00.000Z +-$/m);
+	t.match(stdout, /waiting, answered 500$/m);
 	t.match(JSON.parse((await ask('status', '--json')).stdout), { alerts: [alert, { name: 'other' }] });
 	t.notMatch((await (await asking(t)).ask('status')).stdout, /ALERT/);
 });
@@ -75,10 +84,11 @@ test('the filters of sessions reach the API, and a further page is offered', asy
 		'eu-1',
 		'--client',
 		'198.51.100.0/24',
+		'--waiting',
 		'--limit',
 		'5',
 	);
-	t.same(seen, { pool: 'eu', backend: 'eu-1', client: '198.51.100.0/24', limit: 5 });
+	t.same(seen, { pool: 'eu', backend: 'eu-1', client: '198.51.100.0/24', waiting: 'true', limit: 5 });
 	t.match(stdout, /more: --after 1-7/);
 	t.match(await ask('sessions', '--limit', '0'), { code: 1, stderr: /limit/ });
 });
@@ -130,7 +140,7 @@ test('top prints once what it sees where nobody can press keys', async (t) => {
 	const { code, stdout } = await ask('top');
 	t.equal(code, 0);
 	t.match(stdout, /^sluice 0\.0\.0.*\nsessions 3 of 100 /);
-	t.match(stdout, /^eu: round-robin, 1 of 1 healthy/m);
+	t.match(stdout, /^eu: 1 of 1 healthy, .*round-robin/m);
 	t.match(stdout, /^eu\/eu-1 +up +enabled +1 +3 of 10/m);
 	t.match(stdout, /^0-1 +198\.51\.100\.7:4000 +DE +eu\/eu-1 +relaying/m);
 	t.match(JSON.parse((await ask('top', '--json')).stdout), { status: { active: 3 }, sessions: [{ id: '0-1' }] });

@@ -26,8 +26,15 @@ test('top ends a session by keys, fits a small terminal, outlives a restart, and
 	await screen.until(/none/);
 
 	await screen.press('Tab');
+	await screen.resize({ columns: 40, rows: 24 });
+	await screen.until(/eu\/eu-1 +up +enabled +0 of 10$/m);
+	// As when lines were drawn for a screen that is not so broad any more: they take more room than was thought.
+	await screen.spoil('\r\n\r\nspoilt\r\n');
+	await screen.resize({ columns: 42, rows: 24 });
+	const afresh = await screen.until(/^sluice/, /^(?!.*spoilt)/s);
+	t.equal(afresh.match(/^sluice/gm)?.length, 1, 'nothing is left of the broader screen');
 	await screen.resize({ columns: 40, rows: 8 });
-	const small = await screen.until(/^sluice/, /\[backends\]/, /eu\/eu-1 /);
+	const small = await screen.until(/^sluice/, /\[backends\]/, /eu\/eu-1 +up +enabled +0 of 10$/m);
 	t.ok(small.split('\n').every((line) => line.length <= 40));
 
 	await app.stop({ preStopMs: 0, drainMs: 0 });

@@ -12,6 +12,7 @@ const busy = { ...QUIET, uploadBytesPerSecond: 125_000 };
 const SEEN: Seen = {
 	status: STATUS,
 	regions: [{ name: 'eu', active: 3, maxConnections: 9, sessions: 4, traffic: QUIET }],
+	alerts: [],
 	pools: [
 		{
 			...POOL,
@@ -38,10 +39,10 @@ const firstCells = (view: Steering['view'], sort: number, filter = ''): string[]
 
 test('by name, backends stand under their pools; in any other order they stand alone', async (t) => {
 	t.strictSame(firstCells('backends', 0), [
-		'eu: round-robin, 1 of 2 healthy, 3 of 10 sessions',
+		'eu: 1 of 2 healthy, 3 of 10 sessions, round-robin',
 		'eu/eu-9',
 		'eu/eu-10',
-		'us: round-robin, 1 of 1 healthy, 3 of 10 sessions, 2 of 5 queued',
+		'us: 1 of 1 healthy, 3 of 10 sessions, 2 of 5 queued, round-robin',
 		'us/us-1',
 	]);
 	const orders: readonly [sort: number, name: string, first: string][] = [
@@ -155,6 +156,37 @@ test('the screen has what fits, and always the selected row', async (t) => {
 		last.find((line) => line.startsWith('>')),
 		/>us\/us-1/,
 	);
+});
+
+test('a narrow terminal loses whole columns, the least telling first, and no total', async (t) => {
+	const headsAt = (columns: number, view: Steering['view'] = 'backends'): string =>
+		lines(t, columns, 30, { ...AT_FIRST, view }).find((line) => /^(BACKEND|CLIENT|ID)/.test(line)) ?? '';
+	t.match(headsAt(120), /^BACKEND +HEALTH +STATE +WEIGHT +SESSIONS +ENDED +UP +DOWN +LAST ERROR$/);
+	t.match(headsAt(80), /^BACKEND +HEALTH +STATE +WEIGHT +SESSIONS +ENDED +UP +DOWN$/);
+	t.match(headsAt(60), /^BACKEND +HEALTH +STATE +SESSIONS +UP +DOWN$/);
+	t.match(headsAt(34), /^BACKEND +HEALTH +SESSIONS$/);
+	t.match(headsAt(60, 'sessions'), /^ID +CLIENT +BACKEND +STATE$/);
+	t.match(headsAt(40, 'clients'), /^CLIENT +SESSIONS +DOWN$/);
+	const narrow = lines(t, 40, 30).join('\n');
+	for (const total of ['sessions 3 of 100', 'queued 0', 'throttled 0 %', 'up ', 'down ']) t.match(narrow, total);
+});
+
+test('alerts that fire or are about to are above everything', async (t) => {
+	const alert = { name: 'full', when: 'ready == 0', forMs: 0, state: 'firing', value: 1, since: '' } as const;
+	const quiet = { webhook: null, told: null, trouble: null };
+	const alerts = [
+		{ ...alert, ...quiet },
+		{ ...alert, ...quiet, name: 'soon', state: 'pending' as const },
+		{ ...alert, ...quiet, name: 'calm', state: 'ok' as const },
+	];
+	t.equal(lines(t, 100, 20, AT_FIRST, { ...SEEN, alerts })[1], 'firing: full   pending: soon');
+	t.match(lines(t, 100, 20)[1], /^sessions/);
+});
+
+test('what is shown while there is no answer is faded, all but the reason', async (t) => {
+	const drawn = frame(SEEN, NO_TRACK, tableOf('backends', SEEN, 0, ''), AT_FIRST, 'gone', { columns: 90, rows: 20 });
+	t.match(drawn[0]?.spans, [{ text: 'no answer: gone', tone: 'bad' }]);
+	t.ok(drawn.slice(1).every(({ spans }) => spans.every(({ tone }) => tone === 'soft')));
 });
 
 test('what a name has in it cannot steer the terminal', async (t) => {

@@ -15,7 +15,7 @@ test('top shows backends and drains one by keys', async (t) => {
 	t.match(shown, /^sluice \d.*running$/m);
 	t.match(shown, /sessions 2 of \d+ .* queued 0 +throttled 0 %/);
 	t.match(shown, /regions: here 0/);
-	t.match(shown, /eu: round-robin, 2 of 2 healthy, 2 of 20 sessions/);
+	t.match(shown, /eu: 2 of 2 healthy, 2 of 20 sessions, round-robin/);
 
 	await screen.press('j', 'd');
 	await screen.until(/drain eu\/eu-2\? y\/n/);

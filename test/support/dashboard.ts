@@ -33,7 +33,6 @@ export async function startBalancer(t: Teardown, { backends }: Stage, adminPort 
 		parseConfigObject({
 			workers: 1,
 			drain: '1s',
-			...more,
 			admin: {
 				bind: `127.0.0.1:${adminPort}`,
 				tokens: [{ role: 'write', token: 'env:SLUICE_TEST_TOKEN' }],
@@ -48,6 +47,7 @@ export async function startBalancer(t: Teardown, { backends }: Stage, adminPort 
 					backends: backends.map(({ name, address }) => ({ name, address, maxConnections: 10 })),
 				},
 			],
+			...more,
 		}),
 		{ log: new Heard().log, onFatal: () => {} },
 	);
@@ -85,13 +85,13 @@ export async function giveToken(page: Page): Promise<void> {
 /** What a script says in the page; in words, since tests have no types of a browser. */
 export const inPage = <T>(page: Page, script: string): Promise<T> => page.evaluate<T>(script);
 
-/** Pixels of a chart that have the colour of its lines. */
-export const drawnPixels = (page: Page, chart: string): Promise<number> =>
+/** Pixels of a chart that have the colour of a line. */
+export const drawnPixels = (page: Page, chart: string, colour: string): Promise<number> =>
 	inPage(
 		page,
 		`(() => {
 			const probe = document.createElement('span');
-			probe.style.color = 'var(--accent)';
+			probe.style.color = 'var(${colour})';
 			document.body.append(probe);
 			const wanted = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
 			probe.remove();

@@ -128,7 +128,7 @@ export function fakeOperations(answers: Partial<Operations> = {}): {
 		events: () => [],
 		changes: () => [],
 		alerts: () => [],
-		history: async ({ series }) => ({ kept: false, series, stepMs: 10_000, points: [] }),
+		history: async ({ series }) => ({ kept: false, fault: null, series, stepMs: 10_000, points: [] }),
 		sessions: async () => ({ sessions: [SESSION], next: null }),
 		session: async (id) => (id === SESSION.id ? SESSION : null),
 		countries: async () => [{ country: 'DE', active: 3 }],

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { clean } from './clean-node.ts';
@@ -45,6 +46,12 @@ export class Screen {
 	/** By tmux's names for keys. */
 	async press(...keys: readonly string[]): Promise<void> {
 		await this.#tmux('send-keys', ...keys);
+	}
+
+	/** Writes to the terminal as if the program had. */
+	async spoil(text: string): Promise<void> {
+		const { stdout } = await this.#tmux('display-message', '-p', '#{pane_tty}');
+		await writeFile(stdout.trim(), text);
 	}
 
 	async resize({ columns, rows }: ScreenSize): Promise<void> {

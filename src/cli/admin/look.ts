@@ -56,17 +56,18 @@ export function addLookCommands(program: Command, { terminal }: CommandContext):
 		.option('--backend <name>', 'on this backend; with --pool')
 		.option('--client <address>', 'of this client, an address or a network')
 		.option('--country <code>', 'of clients from this country')
+		.option('--waiting', 'that a bucket holds back, or that are queued')
 		.option('--limit <count>', 'as many at most, 1 to 1000', '100')
 		.option('--after <id>', 'go on behind this session, the last one of the list before')
 		.addHelpText(
 			'after',
 			`\nExample:\n  sluice sessions --pool eu --backend eu-1 --client 198.51.100.0/24\n${ADMIN_HELP}`,
 		)
-		.action(async (options: AdminOptions & Readonly<Record<string, string | undefined>>) => {
+		.action(async (options: AdminOptions & Readonly<Record<string, string | true | undefined>>) => {
 			const query = new URLSearchParams();
-			for (const key of ['listener', 'pool', 'backend', 'client', 'country', 'limit', 'after']) {
+			for (const key of ['listener', 'pool', 'backend', 'client', 'country', 'waiting', 'limit', 'after']) {
 				const value = options[key];
-				if (value !== undefined) query.set(key, value);
+				if (value !== undefined) query.set(key, String(value));
 			}
 			const page = await clientOf(options).get(`/sessions?${query}`, sessionPage);
 			const lines = sessionsText(page.sessions);
@@ -125,13 +126,13 @@ const alertsText = (watched: readonly AlertView[]): string[] =>
 				'',
 				...columns([
 					['ALERT', 'STATE', 'WHEN', 'NOW', 'SINCE', 'WEBHOOK'],
-					...watched.map(({ name, state, when, value, since, webhook }) => [
+					...watched.map(({ name, state, when, value, since, webhook, trouble }) => [
 						name,
 						state,
 						when,
 						value === null ? '-' : String(Math.round(value * 1_000) / 1_000),
 						since,
-						webhook ?? '-',
+						[webhook ?? '-', ...(trouble === null ? [] : [trouble])].join(', '),
 					]),
 				]),
 			];

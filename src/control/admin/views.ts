@@ -139,6 +139,9 @@ export const statusView = z.object({
 	changes: count(),
 });
 
+/** Who asks, and what they may do. */
+export const callerView = z.object({ name: z.string(), roles: z.array(z.enum(['read', 'write', 'tap'])) });
+
 export const sessionView = z.object({
 	/** Good while the session lives. */
 	id: z.string(),
@@ -171,6 +174,8 @@ export const sessionQuery = z.object({
 	/** An address or a network. */
 	client: z.string().optional(),
 	country: z.string().optional(),
+	/** Only those that wait: held back by a bucket, or queued. */
+	waiting: z.enum(['true', 'false']).optional(),
 	limit: z.coerce.number().int().min(1).max(1_000).default(100),
 	/** What the page before answered as `next`. */
 	after: z.string().optional(),
@@ -256,6 +261,10 @@ export const alertView = z.object({
 	since: z.iso.datetime(),
 	/** What became of its last message; null: it has no webhook. */
 	webhook: z.enum(['none', 'waiting', 'delivered', 'failed']).nullable(),
+	/** The last message that its webhook has taken; null: none yet. */
+	told: z.object({ state: z.enum(['firing', 'resolved']), time: z.iso.datetime() }).nullable(),
+	/** Why the last try to tell it failed; null: it did not. */
+	trouble: z.string().nullable(),
 });
 
 export const historyQuery = z.object({
@@ -265,10 +274,12 @@ export const historyQuery = z.object({
 	since: z.iso.datetime().optional(),
 });
 
-/** Means of each step, oldest first; steps without any are left out. */
+/** Means of each step, oldest first, at most 600; steps without any are left out. */
 export const historyView = z.object({
-	/** False: the configuration has no `history`. */
+	/** False: the configuration has no `history`, and what is told began with the process. */
 	kept: z.boolean(),
+	/** Why nothing is kept now; null: all is well. */
+	fault: z.string().nullable(),
 	series: z.string(),
 	/** 10 seconds, longer for a long past. */
 	stepMs: z.number(),
@@ -283,6 +294,21 @@ export const historyView = z.object({
 			queued: z.number(),
 		}),
 	),
+});
+
+/** All that the dashboard shows, of one moment: one question a second instead of ten. */
+export const overviewView = z.object({
+	status: statusView,
+	listeners: z.array(listenerView),
+	pools: z.array(poolView),
+	buckets: z.array(bucketView),
+	countries: z.array(countryView),
+	regions: z.array(regionView),
+	alerts: z.array(alertView),
+	/** Those with higher numbers than was asked for. */
+	events: z.array(eventView),
+	/** The oldest sessions that a bucket holds back, or that are queued: a few. */
+	waiting: z.array(sessionView),
 });
 
 export const backendAddition = z.strictObject({
@@ -320,6 +346,7 @@ export type DiffView = z.output<typeof diffView>;
 export type AlertView = z.output<typeof alertView>;
 export type HistoryQuery = z.output<typeof historyQuery>;
 export type HistoryView = z.output<typeof historyView>;
+export type OverviewView = z.output<typeof overviewView>;
 export type ChangeView = z.output<typeof changeView>;
 export type BackendAddition = z.output<typeof backendAddition>;
 export type DrainOrder = z.output<typeof drainOrder>;

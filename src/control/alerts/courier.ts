@@ -24,6 +24,12 @@ export const RETRY_PAUSES_MS: readonly number[] = [1_000, 4_000, 15_000, 60_000]
 
 export type Delivery = 'none' | 'delivered' | 'waiting' | 'failed';
 
+/** What a webhook has taken, and when it was sent. */
+export interface Told {
+	readonly state: AlertMessage['state'];
+	readonly atMs: number;
+}
+
 /**
  * Brings the news of one alert to its webhook. It keeps the newest state and what was sent last, and no queue: news
  * that are outdated before they could be sent are never told. One request at a time.
@@ -39,6 +45,8 @@ export class Courier {
 	#retryAtMs: number | null = null;
 	#inFlight = false;
 	#delivery: Delivery = 'none';
+	#told: Told | null = null;
+	#trouble: string | null = null;
 
 	/** `failed` hears why a message was given up. */
 	constructor(deliver: Deliver, failed: (reason: string) => void) {
@@ -49,6 +57,16 @@ export class Courier {
 	/** Of the last message. */
 	get delivery(): Delivery {
 		return this.#delivery;
+	}
+
+	/** The last message that was taken; null: none yet. */
+	get told(): Told | null {
+		return this.#told;
+	}
+
+	/** Why the last try failed; null: it did not. */
+	get trouble(): string | null {
+		return this.#trouble;
 	}
 
 	tell(news: AlertMessage, nowMs: number): void {
@@ -84,8 +102,10 @@ export class Courier {
 		this.#delivery = 'waiting';
 		void this.#deliver(message).then((fault) => {
 			this.#inFlight = false;
-			if (fault === null) this.#delivery = 'delivered';
-			else this.#missed(fault, nowMs);
+			this.#trouble = fault;
+			if (fault !== null) return this.#missed(fault, nowMs);
+			this.#delivery = 'delivered';
+			this.#told = { state: message.state, atMs: nowMs };
 		});
 	}
 

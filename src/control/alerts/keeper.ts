@@ -79,6 +79,8 @@ export class AlertKeeper {
 			value: verdict.value,
 			since: this.#timeOf(phase.sinceMs, nowMs),
 			webhook: terms.webhook === null ? null : courier.delivery,
+			told: courier.told && { state: courier.told.state, time: this.#timeOf(courier.told.atMs, nowMs) },
+			trouble: courier.trouble,
 		}));
 	}
 

@@ -160,10 +160,12 @@ export const ALERT_NOTES = `## How alerts are decided
 
 export const HISTORY_NOTES = `## What the history keeps
 
-- Every 10 seconds one row for the process and one for each pool, up to 128 in all: sessions, those that ended each second, bytes per second
-  each way, queued. Rows older than 24 hours go, and their room is used again: the file has about 0.3 MB for each.
-- One process at a time has the file. One that it cannot write is told of once, and tried again every 10 seconds; a damaged one is put aside as FILE.damaged
-  and begun anew. Sessions do not notice.`;
+- Every 10 seconds one row, with the process and up to 127 pools: sessions, those that ended each second, bytes per second each way, queued.
+  Rows older than 24 hours go, and their room is used again: the file has about 0.3 MB for each pool, 36 MB at most.
+- It is told in 600 points at most: steps of 10 seconds for up to 100 minutes, of three minutes for a whole day.
+- Without the key the dashboard's past begins with the process: the same for 24 hours, in memory, for the process and its first 15 pools.
+- One process at a time has the file. One that it cannot write is told of once, and tried again every 10 seconds; a damaged one is put aside as FILE.damaged,
+  one of another version of sluice as FILE.other-version, and begun anew. Sessions do not notice.`;
 
 export const NODE_ENGINE_LIMITS = `## What the node engine cannot do
 

@@ -1,23 +1,27 @@
 import { existsSync, renameSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { errorText } from '../../core/errors.ts';
+import { errorText, SluiceError } from '../../core/errors.ts';
 import type { HistoryQuery, HistoryView, PoolView, StatusView } from '../admin/views.ts';
 import type { Log } from '../log.ts';
+import type { Row } from './packed.ts';
 import { KEPT_MS, PointMaker, STEP_MS } from './points.ts';
-import { HistoryStore, type Row } from './store.ts';
+import { HistoryStore, OTHER_VERSION } from './store.ts';
 
 /** Points of one answer; a longer past is told in longer steps. */
-const MOST_POINTS = 720;
-const STEPS_MS = [STEP_MS, 30_000, 60_000, 120_000] as const;
+const MOST_POINTS = 600;
+const LONGEST_STEP_MS = 180_000;
+const STEPS_MS = [STEP_MS, 30_000, 60_000, LONGEST_STEP_MS] as const;
 /** What is read in one go; a multiple of every step. */
-const READ_MS = 2 * 3_600_000;
+const READ_MS = 3_600_000;
+/** Without a file the past of the process and of its first pools is in memory: three megabytes at most. */
+const SERIES_IN_MEMORY = 16;
 /** So many in a row after a fault, five minutes, and all is well again. */
 const GOOD_WRITES = 30;
 /** SQLITE_CORRUPT: the file is a database, and damaged. */
 const CORRUPT = 11;
 
 export interface HistoryParts {
-	/** Null: no history is kept. */
+	/** Null: the past is forgotten with the process. */
 	readonly path: string | null;
 	readonly log: Pick<Log, 'info' | 'warn'>;
 	status(): StatusView;
@@ -42,9 +46,9 @@ export class HistoryKeeper {
 		this.#parts = parts;
 	}
 
-	/** A second call changes nothing. */
-	start(): void {
-		if (this.#parts.path === null || this.#cancel !== null) return;
+	/** `watched`: somebody may ask; else nothing is kept without a file. A second call changes nothing. */
+	start(watched: boolean): void {
+		if ((this.#parts.path === null && !watched) || this.#cancel !== null) return;
 		this.#cancel = this.#parts.every(STEP_MS, () => this.keep());
 		this.keep();
 	}
@@ -55,15 +59,14 @@ export class HistoryKeeper {
 		this.#close();
 	}
 
-	/** Writes what is now; synchronous, about a millisecond. */
+	/** Writes what is now; synchronous, a tenth of a millisecond. */
 	keep(): void {
 		const { path, status, pools, nowMs, wallMs } = this.#parts;
-		if (path === null) return;
-		this.#guarded(path, () => {
+		this.#guarded(() => {
 			const points = this.#maker.take(status(), pools(), nowMs(), wallMs());
-			this.#store ??= new HistoryStore(path);
-			this.#store.write(points, wallMs());
-			if (this.#fault !== null) this.#mended(path);
+			this.#store ??= new HistoryStore(path ?? ':memory:');
+			this.#store.write(path === null ? points.slice(0, SERIES_IN_MEMORY) : points, wallMs());
+			if (this.#fault !== null) this.#mended();
 		});
 	}
 
@@ -73,17 +76,17 @@ export class HistoryKeeper {
 		const toMs = wallMs() + STEP_MS;
 		const oldestMs = toMs - KEPT_MS;
 		const askedMs = since === undefined ? oldestMs : Math.max(oldestMs, Date.parse(since));
-		const stepMs = STEPS_MS.find((step) => (toMs - askedMs) / step <= MOST_POINTS) ?? 120_000;
+		const stepMs = STEPS_MS.find((step) => (toMs - askedMs) / step <= MOST_POINTS) ?? LONGEST_STEP_MS;
 		const rows: Row[] = [];
 		for (let atMs = Math.floor(askedMs / stepMs) * stepMs; atMs < toMs; atMs += READ_MS) {
-			if (path !== null)
-				this.#guarded(path, () => {
-					rows.push(...(this.#store?.read(series, atMs, Math.min(atMs + READ_MS, toMs), stepMs) ?? []));
-				});
+			this.#guarded(() => {
+				rows.push(...(this.#store?.read(series, atMs, Math.min(atMs + READ_MS, toMs), stepMs) ?? []));
+			});
 			await setImmediate();
 		}
 		return {
 			kept: path !== null,
+			fault: this.#fault,
 			series,
 			stepMs,
 			points: rows.map(({ timeMs, ...values }) => ({ time: new Date(timeMs).toISOString(), ...values })),
@@ -91,38 +94,47 @@ export class HistoryKeeper {
 	}
 
 	/** On a full disk some writes succeed: only several in a row are worth a line. */
-	#mended(path: string): void {
+	#mended(): void {
 		this.#goodWrites += 1;
 		if (this.#goodWrites < GOOD_WRITES) return;
 		this.#fault = null;
-		this.#parts.log.info('history is kept again', { file: path });
+		this.#parts.log.info('history is kept again', { file: this.#parts.path });
 	}
 
-	#guarded(path: string, run: () => void): void {
+	#guarded(run: () => void): void {
 		try {
 			run();
 		} catch (error) {
-			this.#failed(path, error);
+			this.#failed(error);
 		}
 	}
 
-	#failed(path: string, error: unknown): void {
+	#failed(error: unknown): void {
 		this.#close();
+		const { path, log } = this.#parts;
 		const reason = errorText(error);
-		if (reason !== this.#fault) this.#parts.log.warn('history not kept', { file: path, reason });
+		const told = reason === this.#fault;
 		this.#fault = reason;
 		this.#goodWrites = 0;
-		if (((error as { readonly errcode?: number }).errcode ?? 0) % 256 === CORRUPT) this.#putAside(path);
+		const other = error instanceof SluiceError && error.code === OTHER_VERSION;
+		const damaged = ((error as { readonly errcode?: number }).errcode ?? 0) % 256 === CORRUPT;
+		if (!told && !other) log.warn('history not kept', { file: path, reason });
+		if (path === null) return;
+		if (damaged) this.#putAside(path, `${path}.damaged`, reason, told);
+		// Nothing was lost: the first points of a process come with its second look.
+		else if (other && this.#putAside(path, `${path}.other-version`, reason, told)) this.#fault = null;
 	}
 
-	/** What is damaged stays for whoever wants to look; the next points begin a new file. */
-	#putAside(path: string): void {
+	/** What cannot be used stays for whoever wants to look; the next points begin a new file. */
+	#putAside(path: string, as: string, reason: string, told: boolean): boolean {
 		try {
 			for (const rest of ['', '-wal', '-shm'])
-				if (existsSync(`${path}${rest}`)) renameSync(`${path}${rest}`, `${path}.damaged${rest}`);
-			this.#parts.log.warn('history put aside', { file: path, as: `${path}.damaged` });
-		} catch (error) {
-			this.#parts.log.warn('history cannot be put aside', { file: path, reason: errorText(error) });
+				if (existsSync(`${path}${rest}`)) renameSync(`${path}${rest}`, `${as}${rest}`);
+			this.#parts.log.warn('history put aside', { file: path, as, reason });
+			return true;
+		} catch (fault) {
+			if (!told) this.#parts.log.warn('history cannot be put aside', { file: path, reason: errorText(fault) });
+			return false;
 		}
 	}
 

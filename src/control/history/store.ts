@@ -1,15 +1,16 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SluiceError } from '../../core/errors.ts';
-import { KEPT_MS, MAX_SERIES, type Point } from './points.ts';
+import { Means, POINT_BYTES, packed, type Row } from './packed.ts';
+import { KEPT_MS, type Point } from './points.ts';
 
 /** Says that a database is ours ("Slce"), and how its tables are made. */
 const APPLICATION_ID = 0x536c6365;
-const VERSION = 1;
-/** Old rows of one series that go with each write; a series adds one. */
+const VERSION = 2;
+/** Old rows that go with each write, which adds one. */
 const PRUNED = 100;
 
-/** Values of one series by steps; the mean of what was kept in each. */
-export type Row = Omit<Point, 'series'>;
+/** The code of the error that a file of ours throws which another version of sluice has made. */
+export const OTHER_VERSION = 'history-version';
 
 /*
  * No call waits for the disk: what the system has is enough, a past lost with the power is no loss. Small checkpoints keep
@@ -24,56 +25,56 @@ const SETTINGS = `
 	PRAGMA temp_store = MEMORY;
 `;
 
+/*
+ * One row for each time, with the points of all series: what is written together lies together, and so a write touches
+ * three pages, however many series there are. `layouts` says which series a row has, in order; `last` is the time of its
+ * last row.
+ */
 const TABLES = `
 	BEGIN IMMEDIATE;
-	CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-	CREATE TABLE IF NOT EXISTS points (
-		series INTEGER NOT NULL,
-		time INTEGER NOT NULL,
-		active INTEGER NOT NULL,
-		ended REAL NOT NULL,
-		upload REAL NOT NULL,
-		download REAL NOT NULL,
-		queued INTEGER NOT NULL,
-		PRIMARY KEY (series, time)
-	) STRICT, WITHOUT ROWID;
+	CREATE TABLE IF NOT EXISTS layouts (id INTEGER PRIMARY KEY, names TEXT NOT NULL, last INTEGER NOT NULL) STRICT;
+	CREATE TABLE IF NOT EXISTS points (time INTEGER PRIMARY KEY, layout INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
 	PRAGMA application_id = ${APPLICATION_ID};
 	PRAGMA user_version = ${VERSION};
 	COMMIT;
 `;
+
+interface Layout {
+	readonly id: number;
+	readonly places: ReadonlyMap<string, number>;
+	last: number;
+}
 
 /** The file of the history, open. Every call is short; each throws what SQLite throws. */
 export class HistoryStore {
 	readonly #database: DatabaseSync;
 	readonly #insert: StatementSync;
 	readonly #prune: StatementSync;
+	readonly #addLayout: StatementSync;
+	readonly #touch: StatementSync;
 	readonly #forget: StatementSync;
-	readonly #addSeries: StatementSync;
 	readonly #read: StatementSync;
-	readonly #ids = new Map<string, number>();
-	/** Which series is looked at next for rows that are too old; all take their turns. */
-	#turn = 0;
+	/** By their names as written. */
+	readonly #layouts = new Map<string, Layout>();
 
-	/** @throws SluiceError when the file is not one of ours; an error of SQLite's when it cannot be used. */
+	/** @throws SluiceError when the file is not one of ours or of this version; an error of SQLite's when it cannot be used. */
 	constructor(path: string) {
 		this.#database = new DatabaseSync(path);
 		try {
 			this.#prepareFile();
 			const sql = (text: string): StatementSync => this.#database.prepare(text);
-			this.#insert = sql('INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?, ?)');
+			this.#insert = sql('INSERT OR REPLACE INTO points VALUES (?, ?, ?)');
 			this.#prune = sql(
-				`DELETE FROM points WHERE series = ?1 AND time IN (
-					SELECT time FROM points WHERE series = ?1 AND (time < ?2 OR time > ?3) LIMIT ${PRUNED})`,
+				`DELETE FROM points WHERE time IN (SELECT time FROM points WHERE time < ?1 OR time > ?2 LIMIT ${PRUNED})`,
 			);
-			this.#forget = sql('DELETE FROM series WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM points WHERE series = ?1)');
-			this.#addSeries = sql('INSERT INTO series (name) VALUES (?)');
+			this.#addLayout = sql('INSERT INTO layouts (names, last) VALUES (?, ?)');
+			this.#touch = sql('UPDATE layouts SET last = ?2 WHERE id = ?1');
+			this.#forget = sql('DELETE FROM layouts WHERE id = ?');
 			this.#read = sql(
-				`SELECT time / CAST(?4 AS INTEGER) * CAST(?4 AS INTEGER) AS timeMs, avg(active) AS active, avg(ended) AS endedPerSecond,
-					avg(upload) AS uploadBytesPerSecond, avg(download) AS downloadBytesPerSecond, avg(queued) AS queued
-				FROM points WHERE series = ?1 AND time >= ?2 AND time < ?3 GROUP BY 1 ORDER BY 1`,
+				`SELECT time, substr(data, ?2, ${POINT_BYTES}) AS point FROM points WHERE layout = ?1 AND time >= ?3 AND time < ?4`,
 			);
-			for (const { id, name } of this.#database.prepare('SELECT id, name FROM series').all())
-				this.#ids.set(String(name), Number(id));
+			for (const { id, names, last } of this.#database.prepare('SELECT id, names, last FROM layouts').all())
+				this.#know(String(names), Number(id), Number(last));
 		} catch (error) {
 			this.#database.close();
 			throw error;
@@ -84,8 +85,9 @@ export class HistoryStore {
 	write(points: readonly Point[], wallMs: number): void {
 		this.#database.exec('BEGIN IMMEDIATE');
 		try {
-			for (const point of points) this.#write(point);
-			this.#pruneSome(new Set(points.map(({ series }) => series)), wallMs);
+			for (const [timeMs, together] of Map.groupBy(points, (point) => point.timeMs)) this.#write(timeMs, together);
+			this.#prune.run(wallMs - KEPT_MS, wallMs + KEPT_MS);
+			this.#forgetLayouts(wallMs);
 			this.#database.exec('COMMIT');
 		} catch (error) {
 			if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
@@ -95,8 +97,14 @@ export class HistoryStore {
 
 	/** The means of each `stepMs`, times from `fromMs` and before `toMs`; what has no rows is left out. */
 	read(series: string, fromMs: number, toMs: number, stepMs: number): Row[] {
-		const id = this.#ids.get(series);
-		return id === undefined ? [] : (this.#read.all(id, fromMs, toMs, stepMs) as unknown as Row[]);
+		const means = new Means(stepMs);
+		for (const { id, places, last } of this.#layouts.values()) {
+			const place = places.get(series);
+			if (place === undefined || last < fromMs) continue;
+			for (const { time, point } of this.#read.iterate(id, place * POINT_BYTES + 1, fromMs, toMs))
+				means.add(Number(time), point as Uint8Array);
+		}
+		return means.rows().sort((a, b) => a.timeMs - b.timeMs);
 	}
 
 	close(): void {
@@ -110,44 +118,38 @@ export class HistoryStore {
 		if (tables > 0 && pragma('application_id') !== APPLICATION_ID)
 			throw new SluiceError('history-foreign', 'it is a database of something else');
 		if (tables > 0 && pragma('user_version') !== VERSION)
-			throw new SluiceError('history-foreign', 'it is of another version of sluice; remove it');
+			throw new SluiceError(OTHER_VERSION, `it is of another version of sluice, layout ${pragma('user_version')}`);
 		this.#database.exec(SETTINGS);
 		this.#database.exec(TABLES);
 	}
 
-	#write({
-		series,
-		timeMs,
-		active,
-		endedPerSecond,
-		uploadBytesPerSecond,
-		downloadBytesPerSecond,
-		queued,
-	}: Point): void {
-		const id = this.#idOf(series);
-		if (id === null) return;
-		this.#insert.run(id, timeMs, active, endedPerSecond, uploadBytesPerSecond, downloadBytesPerSecond, queued);
+	#write(timeMs: number, points: readonly Point[]): void {
+		const layout = this.#layoutOf(points, timeMs);
+		this.#insert.run(timeMs, layout.id, packed(points));
+		layout.last = timeMs;
+		this.#touch.run(layout.id, timeMs);
 	}
 
-	/** Null: there are too many already; those of the past go with their last rows. */
-	#idOf(series: string): number | null {
-		const known = this.#ids.get(series);
+	#layoutOf(points: readonly Point[], timeMs: number): Layout {
+		const names = JSON.stringify(points.map(({ series }) => series));
+		const known = this.#layouts.get(names);
 		if (known !== undefined) return known;
-		if (this.#ids.size >= MAX_SERIES) return null;
-		const id = Number(this.#addSeries.run(series).lastInsertRowid);
-		this.#ids.set(series, id);
-		return id;
+		return this.#know(names, Number(this.#addLayout.run(names, timeMs).lastInsertRowid), timeMs);
 	}
 
-	/** Some series each time. A series adds a row each time, so that what goes has to be more than one. */
-	#pruneSome(live: ReadonlySet<string>, wallMs: number): void {
-		const all = [...this.#ids];
-		const turns = Math.ceil(all.length / 8);
-		for (let i = 0; i < turns; i++) {
-			const [name, id] = all[this.#turn % all.length] ?? ['', 0];
-			this.#turn += 1;
-			this.#prune.run(id, wallMs - KEPT_MS, wallMs + KEPT_MS);
-			if (!live.has(name) && Number(this.#forget.run(id).changes) > 0) this.#ids.delete(name);
+	#know(names: string, id: number, last: number): Layout {
+		const places = new Map((JSON.parse(names) as string[]).map((series, place) => [series, place]));
+		const layout = { id, places, last };
+		this.#layouts.set(names, layout);
+		return layout;
+	}
+
+	/** Those of which no row is wanted any more, or of a clock that was ahead. */
+	#forgetLayouts(wallMs: number): void {
+		for (const [names, { id, last }] of this.#layouts) {
+			if (Math.abs(last - wallMs) <= KEPT_MS) continue;
+			this.#forget.run(id);
+			this.#layouts.delete(names);
 		}
 	}
 }

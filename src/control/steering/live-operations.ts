@@ -428,8 +428,9 @@ function parseId(id: string): Place | null {
 }
 
 function filterOf(query: Omit<SessionQuery, 'limit' | 'after'>): SessionFilter {
-	const { listener = null, pool = null, backend = null, country, client } = query;
-	return { listener, pool, backend, country: country?.toUpperCase() ?? null, client: networkOf(client) };
+	const { listener = null, pool = null, backend = null, country, client, waiting } = query;
+	const of = { listener, pool, backend, country: country?.toUpperCase() ?? null };
+	return { ...of, client: networkOf(client), waiting: waiting === 'true' };
 }
 
 function networkOf(client: string | undefined): SessionFilter['client'] {

@@ -6,7 +6,7 @@ import { type Test, test } from 'tap';
 import type { Operations } from '../../../src/control/admin/operations.ts';
 import { AdminServer } from '../../../src/control/admin/server.ts';
 import type { AdminTerms } from '../../../src/control/admin/terms.ts';
-import { fakeOperations } from '../../support/fake-operations.ts';
+import { fakeOperations, STATUS } from '../../support/fake-operations.ts';
 
 interface Asked {
 	readonly method?: string;
@@ -85,6 +85,7 @@ test('without a token loopback may read and nothing else', async (t) => {
 		'/clients',
 		'/buckets',
 		'/events',
+		'/overview',
 		'/changes',
 		'/alerts',
 		'/history?series=pool%20eu&since=2026-01-01T00:00:00Z',
@@ -107,6 +108,9 @@ test('a token may do what its role says; a wrong one is worth less than none', a
 	t.equal((await ask({ method: 'POST', path: '/reload', body: {}, headers: bearer(READ) })).status, 403);
 	t.equal((await ask({ method: 'POST', path: '/reload', body: {}, headers: bearer(WRITE) })).status, 200);
 	t.equal((await ask({ path: '/status', headers: bearer(WRITE) })).status, 200);
+	const caller = async (headers: Record<string, string>) => JSON.parse((await ask({ path: '/caller', headers })).text);
+	t.same(await caller(bearer(WRITE)), { name: 'token 2 (write) from 127.0.0.1', roles: ['read', 'write'] });
+	t.match(await caller({}), { roles: ['read'] });
 	for (const authorization of [`Bearer ${READ}x`, 'Bearer ', 'Basic Og==', `bearer${READ}`, 'Bearer é']) {
 		const answer = await ask({ path: '/status', headers: { authorization } }).catch(() => null);
 		if (answer === null) continue;
@@ -115,6 +119,27 @@ test('a token may do what its role says; a wrong one is worth less than none', a
 		t.notMatch(answer.text, READ, 'no token is told');
 	}
 	t.match(asked, [['reload', 'token 2 (write) from 127.0.0.1']], 'the log learns who it was, not the token');
+});
+
+test('an overview is all of one moment, and the workers are asked for those who wait only where somebody does', async (t) => {
+	for (const [queued, wanted] of [
+		[0, []],
+		[3, [{ limit: 8, waiting: 'true' }]],
+	] as const) {
+		const looked: unknown[] = [];
+		const answers: Partial<Operations> = {
+			status: () => ({ ...STATUS, queued }),
+			events: (after) => [{ number: after + 1, time: STATUS.startedAt, level: 'info', msg: 'm', fields: {} }],
+			sessions: async (query) => {
+				looked.push(query);
+				return { sessions: [], next: null };
+			},
+		};
+		const { ask } = await started(t, {}, answers);
+		const { json } = await ask({ path: '/overview?after=7' });
+		t.match(json, { status: { queued }, pools: [{ name: 'eu' }], events: [{ number: 8 }], alerts: [], waiting: [] });
+		t.same(looked, wanted);
+	}
 });
 
 test('every change reaches its operation with who asked', async (t) => {

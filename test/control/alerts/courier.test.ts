@@ -39,6 +39,7 @@ test('firing and resolved are told once each', async (t) => {
 	t.equal(courier.delivery, 'waiting');
 	await answered();
 	t.equal(courier.delivery, 'delivered');
+	t.same([courier.told, courier.trouble], [{ state: 'firing', atMs: 0 }, null]);
 	courier.tick(1_000);
 	courier.tell(news('resolved'), 2_000);
 	await answered();
@@ -99,6 +100,8 @@ test('a failure is tried again, later and later, and given up', async (t) => {
 	await answered('answered 500');
 	t.same(failed, ['answered 500']);
 	t.equal(courier.delivery, 'failed');
+	t.equal(courier.told, null);
+	t.equal(courier.trouble, 'answered 500');
 	courier.tick(nowMs + 3_600_000);
 	t.equal(sent.length, RETRY_PAUSES_MS.length + 1, 'no more');
 	courier.tell(news('resolved'), nowMs + 3_600_000);

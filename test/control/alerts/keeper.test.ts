@@ -55,7 +55,8 @@ test('log and webhook are told when an alert fires and when it is over', async (
 	keeper.adopt([terms('full', 'sessions_active > 9', { forMs: 1_000, webhook: 'http://hook/' })]);
 	for (const active of [9, 10, 11]) look(active);
 	await new Promise((resolve) => setImmediate(resolve));
-	t.match(keeper.views(), [{ name: 'full', state: 'firing', value: 11, webhook: 'delivered' }]);
+	t.match(keeper.views(), [{ name: 'full', state: 'firing', value: 11, webhook: 'delivered', trouble: null }]);
+	t.same(keeper.views()[0]?.told, { state: 'firing', time: '2026-01-01T00:00:08.000Z' });
 	look(3);
 	const since = '2026-01-01T00:00:07.000Z';
 	const over = '2026-01-01T00:00:09.000Z';

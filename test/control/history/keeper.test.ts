@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type Test, test } from 'tap';
 import { HistoryKeeper } from '../../../src/control/history/keeper.ts';
 import { HistoryStore } from '../../../src/control/history/store.ts';
@@ -45,8 +46,8 @@ const dbIn = (t: Test): string => join(t.testdir({}), 'history.db');
 test('the past is there after a restart', async (t) => {
 	const path = dbIn(t);
 	const before = house(t, path);
-	before.keeper.start();
-	before.keeper.start();
+	before.keeper.start(true);
+	before.keeper.start(true);
 	t.equal(before.timers(), 1);
 	before.pass(30);
 	t.same(
@@ -61,28 +62,63 @@ test('the past is there after a restart', async (t) => {
 	t.equal(before.timers(), 0);
 	const after = house(t, path);
 	after.seen.nowMs = 60_000;
-	after.keeper.start();
+	after.keeper.start(true);
 	after.pass(10);
 	const times = async (series: string, since?: string) =>
 		(await after.points(series, since)).map(({ time }) => time.slice(14, 19));
-	t.same(await times('pool eu'), ['00:00'], 'a whole day is told in steps of two minutes');
+	t.same(await times('pool eu'), ['00:00'], 'a whole day is told in steps of three minutes');
 	t.same(await times('pool eu', '2026-01-01T00:00:20.000Z'), ['00:20', '00:30', '01:10']);
 	t.same(await times('pool us'), []);
 	t.same([...before.told, ...after.told], []);
 });
 
-test('without a file nothing is kept, and that is said', async (t) => {
-	const { keeper, timers } = house(t, null);
-	keeper.start();
-	t.equal(timers(), 0);
-	t.match(await keeper.read({ series: 'process', since: undefined }), { kept: false, points: [] });
+test('without a file the past is that of the process, of few pools, and goes with it', async (t) => {
+	const { keeper, pass, points, timers } = house(t, null);
+	keeper.start(false);
+	t.equal(timers(), 0, 'nobody can ask');
+	keeper.start(true);
+	t.equal(timers(), 1);
+	pass(30);
+	t.equal((await points('process', new Date(START).toISOString())).length, 3);
+	t.equal((await points('pool eu', new Date(START).toISOString())).length, 3);
+	t.match(await keeper.read({ series: 'process', since: undefined }), { kept: false, fault: null });
+	keeper.stop();
+	t.same(await points(), []);
+});
+
+test('a day of points is told in 600 at most', async (t) => {
+	const path = dbIn(t);
+	const { keeper, pass, seen } = house(t, path);
+	keeper.start(true);
+	pass(86_400);
+	for (const hours of [0.05, 1, 3, 9, 24]) {
+		const since = new Date(START + seen.nowMs - hours * 3_600_000).toISOString();
+		const { points, stepMs } = await keeper.read({ series: 'process', since });
+		t.ok(points.length <= 600 && points.length >= (hours * 3_600_000) / stepMs - 2, `${hours} h: ${points.length}`);
+	}
+});
+
+test('a file of another version is put aside, told of once, and a new one begun', async (t) => {
+	const path = dbIn(t);
+	const older = new DatabaseSync(path);
+	older.exec('CREATE TABLE points (series, time); PRAGMA application_id = 0x536c6365; PRAGMA user_version = 1');
+	older.close();
+	const { keeper, told, pass, points } = house(t, path);
+	keeper.start(true);
+	pass(30);
+	t.match(told, [/^history put aside .*other-version.*of another version of sluice, layout 1/]);
+	t.equal(told.length, 1);
+	t.equal((await points('process', new Date(START).toISOString())).length, 3, 'nothing of the new process is lost');
+	const kept = new DatabaseSync(`${path}.other-version`);
+	t.same({ ...kept.prepare('PRAGMA user_version').get() }, { user_version: 1 });
+	kept.close();
 });
 
 test('a locked file is told of once, and used when it is free', async (t) => {
 	const path = dbIn(t);
 	const other = new HistoryStore(path);
 	const { keeper, told, pass, points } = house(t, path);
-	keeper.start();
+	keeper.start(true);
 	pass(50);
 	t.same(told, [`history not kept {"file":"${path}","reason":"database is locked"}`]);
 	t.same(await points(), []);
@@ -104,7 +140,7 @@ test('what is no database is left as it is', (t) => {
 	);
 	const text = readFileSync(path, 'utf8');
 	const { keeper, told, pass } = house(t, path);
-	keeper.start();
+	keeper.start(true);
 	pass(30);
 	t.equal(readFileSync(path, 'utf8'), text);
 	t.match(told, [/reason":"file is not a database/]);
@@ -115,13 +151,13 @@ test('what is no database is left as it is', (t) => {
 test('a damaged file is put aside and begun anew', async (t) => {
 	const path = dbIn(t);
 	const { keeper, told, pass, points } = house(t, path);
-	keeper.start();
+	keeper.start(true);
 	pass(20_000);
 	keeper.stop();
 	truncateSync(path, 8_192);
 	const after = house(t, path);
 	after.seen.nowMs = 20_000_000;
-	after.keeper.start();
+	after.keeper.start(true);
 	after.pass(330);
 	t.ok(existsSync(`${path}.damaged`));
 	t.match(after.told.join('\n'), /history not kept .*malformed.*\nhistory put aside .*\nhistory is kept again/);
@@ -139,7 +175,7 @@ let nowMs = 0;
 const note = (msg, fields) => told.push([msg, fields?.reason]);
 const parts = { path: process.argv[3], log: { info: note, warn: note }, status: () => STATUS, pools: () => [POOL] };
 const keeper = new HistoryKeeper({ ...parts, nowMs: () => nowMs, wallMs: () => ${START} + nowMs, every: () => () => {} });
-keeper.start();
+keeper.start(true);
 for (; nowMs < 3_600_000; nowMs += 10_000) keeper.keep();
 const { points } = await keeper.read({ series: 'process' });
 keeper.stop();
@@ -164,7 +200,7 @@ test('a disk without room is told of, and harms nothing', (t) => {
 test('a file that was taken away harms nothing', async (t) => {
 	const path = dbIn(t);
 	const { keeper, pass, points } = house(t, path);
-	keeper.start();
+	keeper.start(true);
 	pass(30);
 	for (const rest of ['', '-wal', '-shm']) rmSync(`${path}${rest}`, { force: true });
 	pass(30);

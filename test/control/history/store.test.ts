@@ -61,19 +61,57 @@ test('rows go after a day, and the file does not grow any more', (t) => {
 	t.end();
 });
 
-test('pools that come and go leave room for others', (t) => {
+test('pools that come and go have their past, which goes after a day', (t) => {
+	const path = join(t.testdir({}), 'history.db');
+	const store = new HistoryStore(path);
+	for (let step = 0; step < 50; step++)
+		store.write([point(START + step * STEP_MS), point(START + step * STEP_MS, { series: `pool p${step}` })], START);
+	const end = START + 50 * STEP_MS;
+	t.equal(store.read('process', START, end, STEP_MS).length, 50, 'one series over many layouts');
+	t.same(
+		store.read('pool p7', START, end, STEP_MS).map(({ timeMs }) => timeMs),
+		[START + 7 * STEP_MS],
+	);
+	const later = end + KEPT_MS + 1;
+	store.write([point(later, { series: 'pool new' })], later);
+	t.equal(store.read('pool new', later, later + 1, 1).length, 1);
+	t.same(store.read('pool p7', START, later, STEP_MS), []);
+	store.close();
+	const file = new DatabaseSync(path);
+	t.same({ ...file.prepare('SELECT count(*) AS layouts FROM layouts').get() }, { layouts: 1 });
+	t.same({ ...file.prepare('SELECT count(*) AS points FROM points').get() }, { points: 1 });
+	file.close();
+	t.end();
+});
+
+test('rows of a clock that was years ahead go as well', (t) => {
+	const store = new HistoryStore(join(t.testdir({}), 'history.db'));
+	t.teardown(() => store.close());
+	const ahead = START + 1_000 * KEPT_MS;
+	store.write([point(ahead, { series: 'pool ahead' })], ahead);
+	store.write([point(START)], START);
+	t.same(store.read('pool ahead', START, ahead + 1, STEP_MS), []);
+	t.equal(store.read('process', START, ahead, STEP_MS).length, 1);
+	t.end();
+});
+
+test('a write of as many series as there may be touches a few pages alone', (t) => {
 	const path = join(t.testdir({}), 'history.db');
 	const store = new HistoryStore(path);
 	t.teardown(() => store.close());
-	const many = Array.from({ length: MAX_SERIES + 50 }, (_, at) => point(START, { series: `pool p${at}` }));
-	store.write(many, START);
-	t.equal(store.read(`pool p${MAX_SERIES - 1}`, START, START + 1, 1).length, 1);
-	t.same(store.read(`pool p${MAX_SERIES}`, START, START + 1, 1), [], 'one too many');
-	const later = START + KEPT_MS + 1;
-	for (let step = 0; step < 9; step++) store.write([], later);
-	store.write([point(later, { series: 'pool new' })], later);
-	t.equal(store.read('pool new', later, later + 1, 1).length, 1);
-	t.same(store.read('pool p0', START, later, STEP_MS), []);
+	const write = (step: number): void => {
+		const timeMs = START + step * STEP_MS;
+		store.write(
+			Array.from({ length: MAX_SERIES }, (_, at) => point(timeMs, { series: `pool p${at}`, active: step })),
+			timeMs,
+		);
+	};
+	for (let step = 0; step < 4; step++) write(step);
+	const before = statSync(`${path}-wal`).size;
+	write(4);
+	const pages = (statSync(`${path}-wal`).size - before) / 4_120;
+	t.ok(pages > 0 && pages <= 5, `${pages} pages`);
+	t.equal(store.read(`pool p${MAX_SERIES - 1}`, START, START + 5 * STEP_MS, STEP_MS).at(-1)?.active, 4);
 	t.end();
 });
 

@@ -8,7 +8,7 @@ import { parseAddress } from '../../../src/policy/address.ts';
 import { buildNetworkTable } from '../../../src/policy/network-table.ts';
 import { busiestClients, listSessions } from '../../../src/session/directory.ts';
 
-const ALL: SessionFilter = { listener: null, pool: null, backend: null, country: null, client: null };
+const ALL: SessionFilter = { listener: null, pool: null, backend: null, country: null, client: null, waiting: false };
 
 const facts = (number: number, given: Partial<SessionFacts> = {}): SessionFacts => ({
 	number,
@@ -45,16 +45,20 @@ test('a filter means what all its parts mean', (t) => {
 		facts(5, { country: null }),
 		facts(6, { client: parseAddress('2001:db8::1') }),
 		facts(7, { client: null }),
+		facts(8, { throttled: true }),
+		facts(9, { state: 'queued', backend: null }),
 	]);
 	const numbers = (filter: Partial<SessionFilter>): number[] =>
 		listSessions(sessions, { ...ALL, ...filter }, { after: 0, limit: 99 }, 0).map(({ number }) => number);
-	t.same(numbers({}), [1, 2, 3, 4, 5, 6, 7]);
+	t.same(numbers({}), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
 	t.same(numbers({ listener: 'chat' }), [2]);
 	t.same(numbers({ pool: 'us' }), [3]);
-	t.same(numbers({ backend: 'a' }), [1, 2, 3, 5, 6, 7]);
-	t.same(numbers({ country: 'DE', pool: 'eu', listener: 'game' }), [1, 4, 6, 7]);
-	t.same(numbers({ client: buildNetworkTable(['198.51.100.0/24']) }), [1, 2, 3, 4, 5]);
+	t.same(numbers({ backend: 'a' }), [1, 2, 3, 5, 6, 7, 8]);
+	t.same(numbers({ country: 'DE', pool: 'eu', listener: 'game' }), [1, 4, 6, 7, 8, 9]);
+	t.same(numbers({ client: buildNetworkTable(['198.51.100.0/24']) }), [1, 2, 3, 4, 5, 8, 9]);
 	t.same(numbers({ client: buildNetworkTable(['2001:db8::/32']) }), [6]);
+	t.same(numbers({ waiting: true }), [8, 9]);
+	t.same(numbers({ waiting: true, backend: 'a' }), [8]);
 	t.end();
 });
 

@@ -8,8 +8,9 @@ import { follow, NO_TRACK } from './track.ts';
 
 const AFTER = `
 Keys: tab to the next view (backends, clients, sessions), arrows or j and k to move, s to sort otherwise, f to filter,
-d to drain and e to enable the selected backend, K to end the selected session, q to quit. Without a terminal, or with
---json, it prints what it sees once.
+d to drain and e to enable the selected backend, K to end the selected session, q to quit. Alerts that fire or are
+about to are named above. A narrow terminal has fewer columns. Without a terminal, or with --json, it prints what it
+sees once.
 
 Example:
   sluice top --admin unix:/run/sluice.sock

@@ -13,6 +13,8 @@ import { follow, NO_TRACK, type Track } from './track.ts';
 const EVERY_MS = 1_000;
 const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[H';
 const FORMER_SCREEN = '\u001b[?1049l';
+/** Erases all and begins above: a terminal that becomes smaller moves the lines that were drawn. */
+const AFRESH = '\u001b[2J\u001b[H';
 
 const done = z.object({ ok: z.literal(true) });
 
@@ -20,12 +22,16 @@ const done = z.object({ ok: z.literal(true) });
 export async function watch(client: AdminClient, first: Seen): Promise<void> {
 	const { stdout } = process;
 	stdout.write(ALTERNATE_SCREEN);
+	const erase = (): void => void stdout.write(AFRESH);
+	// Before the library draws for the new size.
+	stdout.prependListener('resize', erase);
 	const screen = render(h(Top, { client, first }), { exitOnCtrlC: true });
 	const leave = (): void => screen.unmount();
 	for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, leave);
 	try {
 		await screen.waitUntilExit();
 	} finally {
+		stdout.off('resize', erase);
 		stdout.write(FORMER_SCREEN);
 	}
 }

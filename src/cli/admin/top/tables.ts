@@ -25,6 +25,8 @@ export interface Row {
 
 export interface Table {
 	readonly heads: readonly string[];
+	/** Places of the columns that go where they do not all fit, in this order. */
+	readonly dispensable: readonly number[];
 	readonly rows: readonly Row[];
 	/** Which order this is. */
 	readonly sort: string;
@@ -33,6 +35,7 @@ export interface Table {
 /** How one view makes its table. */
 interface Shape<T> {
 	readonly heads: readonly string[];
+	readonly dispensable: readonly number[];
 	readonly sorts: readonly { readonly name: string; readonly order: (a: T, b: T) => number }[];
 	row(item: T): Row & { readonly key: string };
 }
@@ -56,6 +59,7 @@ const illness = ({ health, ejected, state }: BackendView): number =>
 
 const BACKENDS: Shape<BackendView> = {
 	heads: ['BACKEND', 'HEALTH ', 'STATE   ', 'WEIGHT', 'SESSIONS', 'ENDED', 'UP       ', 'DOWN     ', 'LAST ERROR'],
+	dispensable: [8, 5, 3, 6, 7, 2],
 	sorts: [
 		{ name: 'name', order: byText(label) },
 		{ name: 'sessions', order: most(({ active }) => active) },
@@ -82,6 +86,7 @@ const BACKENDS: Shape<BackendView> = {
 
 const CLIENTS: Shape<ClientView> = {
 	heads: ['CLIENT', 'LISTENER', 'SESSIONS', 'UP       ', 'DOWN     '],
+	dispensable: [1, 3, 4],
 	sorts: [
 		{ name: 'traffic', order: most((client) => client.uploadBytesPerSecond + client.downloadBytesPerSecond) },
 		{ name: 'sessions', order: most(({ active }) => active) },
@@ -102,6 +107,7 @@ const CLIENTS: Shape<ClientView> = {
 
 const SESSIONS: Shape<SessionView> = {
 	heads: ['ID', 'CLIENT', 'COUNTRY', 'BACKEND', 'STATE   ', 'AGE    ', 'UP     ', 'DOWN   ', 'LISTENER'],
+	dispensable: [8, 2, 6, 5, 7, 4, 3],
 	sorts: [
 		{ name: 'oldest', order: most(({ ageMs }) => ageMs) },
 		{ name: 'newest', order: (a, b) => a.ageMs - b.ageMs },
@@ -144,14 +150,19 @@ export function tableOf(view: View, seen: Seen, sort: number, filter: string): T
 	}
 }
 
-function shaped<T>({ heads, sorts, row }: Shape<T>, items: readonly T[], sort: number, filter: string): Table {
+function shaped<T>(
+	{ heads, dispensable, sorts, row }: Shape<T>,
+	items: readonly T[],
+	sort: number,
+	filter: string,
+): Table {
 	const chosen = sorts[sort % sorts.length];
 	const sorted = chosen === undefined ? items : [...items].sort(chosen.order);
 	const wanted = filter.toLowerCase();
 	const rows = sorted
 		.map(row)
 		.filter(({ cells }) => wanted === '' || cells.some(({ text }) => text.toLowerCase().includes(wanted)));
-	return { heads, rows, sort: chosen?.name ?? '' };
+	return { heads, dispensable, rows, sort: chosen?.name ?? '' };
 }
 
 /** The rows of each pool under a line about the pool. */
@@ -164,6 +175,6 @@ function grouped(rows: readonly Row[], pools: readonly PoolView[]): Row[] {
 
 function poolRow({ name, balance, healthy, backends, active, capacity, queued, queueSize }: PoolView): Row {
 	const queue = queueSize === null ? '' : `, ${queued} of ${queueSize} queued`;
-	const text = `${name}: ${balance}, ${healthy} of ${backends.length} healthy, ${ofCap(active, capacity)} sessions${queue}`;
+	const text = `${name}: ${healthy} of ${backends.length} healthy, ${ofCap(active, capacity)} sessions${queue}, ${balance}`;
 	return { key: null, subject: null, cells: [span(text, healthy === 0 ? 'bad' : 'bold')] };
 }

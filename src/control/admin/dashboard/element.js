@@ -18,6 +18,29 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
+ * The same element with a variable of the style sheet; the page's policy has no attributes for that.
+ * @template {HTMLElement} T
+ * @param {T} made
+ * @param {string} name
+ * @param {number} value
+ */
+export function withVariable(made, name, value) {
+	made.style.setProperty(name, value.toFixed(4));
+	return made;
+}
+
+/** How full something is, 0 to 1, beside a text that says it. @param {number} share @param {string} [kind] */
+export const bar = (share, kind = '') =>
+	withVariable(
+		element('span', { class: `gauge ${kind}`, 'aria-hidden': 'true' }, element('i')),
+		'--share',
+		Math.min(1, Math.max(0, share)),
+	);
+
+/** Of what has a cap. @param {number} share */
+export const loadKind = (share) => (share >= 1 ? 'bad' : share >= 0.8 ? 'wait' : 'good');
+
+/**
  * The element of this id.
  * @template {HTMLElement} T
  * @param {string} id
@@ -28,4 +51,9 @@ export function byId(id, type) {
 	const found = document.getElementById(id);
 	if (found instanceof type) return found;
 	throw new Error(`the page has no ${id}`);
+}
+
+/** Changes a text only where it is another one: what is marked with the mouse stays marked. @param {Element | null | undefined} place @param {string} text */
+export function setText(place, text) {
+	if (place && place.textContent !== text) place.textContent = text;
 }

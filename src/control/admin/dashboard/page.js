@@ -1,160 +1,127 @@
-/** @import { BucketView, CountryView, EventView, ListenerView, StatusView } from '../views.ts' */
-import { ask, look, past, token } from './api.js';
-import { charts, WINDOW } from './charts.js';
-import { byId, element } from './element.js';
+/** @import { StatusView } from '../views.ts' */
+import { showAlerts } from './alerts.js';
+import { look, Refusal, reasonOf, token } from './api.js';
+import { showBuckets, showWaiting } from './buckets.js';
+import { showCountries, showOutcomes, showRegions } from './countries.js';
+import { byId, element, setText } from './element.js';
+import { forgetEvents, knownEvents, lastEvent, showEvents } from './events.js';
+import { offerListeners } from './explain.js';
+import { tell } from './notice.js';
+import { noteNow, recall, redraw, shownSeconds } from './past.js';
 import { showPools } from './pools.js';
-import { ageText, bandwidthText, bytesText, ofCap } from './words.js';
+import { dropToken, hearToken } from './visitor.js';
+import { ageText, bandwidthText, bytesText, clockText, ofCap } from './words.js';
 
 const EVERY_MS = 1000;
-const EVENTS_SHOWN = 200;
-const COUNTRIES_SHOWN = 48;
 
-const drawn = charts();
-let lastEvent = 0;
 /** Of the process that was seen last. */
 let startedAt = '';
-
-/** @param {string} text @param {boolean} good */
-function tell(text, good) {
-	const notice = byId('notice', HTMLParagraphElement);
-	notice.textContent = text;
-	notice.className = good ? 'good' : '';
-	notice.hidden = text === '';
-}
+/** When the last answer came; 0: none yet. */
+let answeredMs = 0;
 
 /** @param {StatusView} status */
 function showStatus(status) {
-	byId('summary', HTMLParagraphElement).textContent =
-		`${status.version}, engine ${status.engine}, ${status.workers} workers, up ${ageText(status.uptimeMs)}, ${status.phase}`;
-	const refused = Object.entries(status.outcomes).reduce(
-		(sum, [outcome, count]) => (outcome === 'completed' ? sum : sum + (count ?? 0)),
-		0,
+	const { version, engine, workers, phase, uptimeMs } = status;
+	setText(
+		byId('summary', HTMLParagraphElement),
+		`${version} · engine ${engine} · ${workers} ${workers === 1 ? 'worker' : 'workers'} · up ${ageText(uptimeMs)} · ${phase}`,
 	);
+	const others = Object.entries(status.outcomes).filter(([outcome]) => outcome !== 'completed');
+	const refused = others.reduce((sum, [, count]) => sum + (count ?? 0), 0);
+	const told = others.map(([outcome, count]) => `${outcome} ${count}`).join(', ');
+	/** @type {[name: string, value: string, more: string][]} */
 	const tiles = [
-		['Sessions', ofCap(status.active, status.maxConnections)],
-		['Ended per second', status.sessionsPerSecond.toFixed(1)],
-		['Upload', bandwidthText(status.traffic.uploadBytesPerSecond)],
-		['Download', bandwidthText(status.traffic.downloadBytesPerSecond)],
-		['Relayed', bytesText(status.traffic.uploadBytes + status.traffic.downloadBytes)],
-		['Queued', String(status.queued)],
-		['Ended otherwise', `${refused} of ${status.sessions}`],
-		['Changes at run time', String(status.changes)],
+		['Sessions', ofCap(status.active, status.maxConnections), `${status.sessionsPerSecond.toFixed(1)} ended/s`],
+		[
+			'Download',
+			bandwidthText(status.traffic.downloadBytesPerSecond),
+			`${bytesText(status.traffic.downloadBytes)} in all`,
+		],
+		['Upload', bandwidthText(status.traffic.uploadBytesPerSecond), `${bytesText(status.traffic.uploadBytes)} in all`],
+		['Held back', status.throttledShare === null ? '–' : `${Math.round(status.throttledShare * 100)} %`, 'by buckets'],
+		['Queued', String(status.queued), 'wait for a backend'],
+		['Ended otherwise', `${refused} of ${status.sessions}`, told === '' ? 'all completed' : told],
+		['Changes', String(status.changes), 'made at run time'],
 	];
 	byId('tiles', HTMLDListElement).replaceChildren(
-		...tiles.map(([name = '', value = '']) => element('div', {}, element('dt', {}, name), element('dd', {}, value))),
-	);
-	const now = Date.now() / 1000;
-	drawn.throughput.add(now, [status.traffic.uploadBytesPerSecond, status.traffic.downloadBytesPerSecond]);
-	drawn.connections.add(now, [status.active, status.sessionsPerSecond]);
-}
-
-/** @param {readonly CountryView[]} countries */
-function showCountries(countries) {
-	const most = countries[0]?.active ?? 1;
-	const shown = countries
-		.slice(0, COUNTRIES_SHOWN)
-		.map(({ country, active }) =>
+		...tiles.map(([name, value, more]) =>
 			element(
-				'li',
-				{ style: `--share: ${(active / most).toFixed(3)}` },
-				element('b', {}, country ?? 'unknown'),
-				String(active),
+				'div',
+				{ class: 'card' },
+				element('dt', {}, name),
+				element('dd', {}, value),
+				element('dd', { class: 'more', title: more }, more),
 			),
-		);
-	byId('countries', HTMLOListElement).replaceChildren(
-		...(shown.length === 0 ? [element('li', { class: 'none', style: '--share: 0' }, 'none')] : shown),
+		),
 	);
 }
 
-/** @param {readonly BucketView[]} buckets */
-function showBuckets(buckets) {
-	const shown = buckets.map(({ place, direction, bytesPerSecond, burstBytes, levelBytes }) => {
-		const waits = levelBytes < 0 ? `, ${bytesText(-levelBytes)} waited for` : '';
-		return element(
-			'li',
-			{},
-			element('span', {}, `${place}, ${direction} `, element('small', {}, `${bandwidthText(bytesPerSecond)}${waits}`)),
-			element('meter', {
-				min: '0',
-				max: String(burstBytes),
-				low: String(burstBytes / 5),
-				value: String(Math.max(0, levelBytes)),
-				'aria-label': `${place}, ${direction}: how full`,
-			}),
-		);
-	});
-	byId('buckets', HTMLUListElement).replaceChildren(
-		...(shown.length === 0 ? [element('li', { class: 'none' }, 'none')] : shown),
-	);
-}
-
-/**
- * A process that was started anew counts its events from one: they are asked for from the first with the next look.
- * @param {StatusView} status
- */
+/** @param {StatusView} status */
 function noticeRestart(status) {
 	if (startedAt !== '' && startedAt !== status.startedAt) {
-		lastEvent = 0;
-		byId('events', HTMLOListElement).replaceChildren();
+		forgetEvents();
+		tell(`The balancer was started anew at ${clockText(status.startedAt)}.`, true);
 	}
 	startedAt = status.startedAt;
 }
 
-/** @param {readonly EventView[]} events */
-function showEvents(events) {
-	const list = byId('events', HTMLOListElement);
-	for (const { number, time, level, msg, fields } of events) {
-		lastEvent = Math.max(lastEvent, number);
-		const rest = Object.entries(fields).flatMap(([name, value]) => (value === null ? [] : [`${name} ${value}`]));
-		list.prepend(
-			element(
-				'li',
-				{ class: level },
-				element('time', { datetime: time }, new Date(time).toLocaleTimeString()),
-				` ${[msg, ...rest].join(', ')}`,
-			),
-		);
-	}
-	while (list.children.length > EVENTS_SHOWN) list.lastElementChild?.remove();
-}
-
-/** @param {readonly ListenerView[]} listeners */
-function showListeners(listeners) {
-	const select = byId('explain-listener', HTMLSelectElement);
-	const names = listeners.map(({ name }) => name);
-	if (names.join('\n') === [...select.options].map(({ value }) => value).join('\n')) return;
-	select.replaceChildren(...names.map((name) => element('option', { value: name }, name)));
-}
-
 async function refresh() {
 	try {
-		const seen = await look(lastEvent);
+		const seen = await look(lastEvent());
 		showStatus(seen.status);
-		showListeners(seen.listeners);
-		showPools(seen.pools, tell);
-		showCountries(seen.countries);
-		showBuckets(seen.buckets);
+		offerListeners(seen.listeners);
+		noteNow(seen.status, seen.pools);
 		showEvents(seen.events);
 		noticeRestart(seen.status);
-		document.body.dataset.state = 'live';
+		showPools(seen.pools, { seconds: shownSeconds(), events: knownEvents(), knownMs: knownMs() });
+		showCountries(seen.countries);
+		showRegions(seen.regions);
+		showOutcomes(seen.status);
+		showBuckets(seen.buckets);
+		const firing = showAlerts(seen.alerts);
+		document.title = firing === 0 ? 'Sluice' : `(${firing} firing) Sluice`;
+		showWaiting(seen.status, seen.waiting);
+		answered();
 	} catch (error) {
-		document.body.dataset.state = 'lost';
-		byId('summary', HTMLParagraphElement).textContent = `no answer: ${error instanceof Error ? error.message : error}`;
+		unanswered(error);
 	}
 }
 
-/** What was before this page was opened; without a history the charts begin with now. */
-async function recall() {
-	const { points } = await past(WINDOW);
-	const times = points.map(({ time }) => Date.parse(time) / 1000);
-	drawn.throughput.begin(times, [
-		points.map(({ uploadBytesPerSecond }) => uploadBytesPerSecond),
-		points.map(({ downloadBytesPerSecond }) => downloadBytesPerSecond),
-	]);
-	drawn.connections.begin(times, [
-		points.map(({ active }) => active),
-		points.map(({ endedPerSecond }) => endedPerSecond),
-	]);
+/** The oldest that the events tell of: all of a process, or the newest ones. */
+function knownMs() {
+	const [first] = knownEvents();
+	return Date.parse(first === undefined || first.number === 1 ? startedAt : first.time);
+}
+
+function answered() {
+	const { dataset } = document.body;
+	const before = dataset.state;
+	dataset.state = 'live';
+	answeredMs = Date.now();
+	setText(byId('live', HTMLParagraphElement), 'live');
+	byId('lost', HTMLParagraphElement).hidden = true;
+	if (before !== 'live') void recall();
+}
+
+/** What is shown stays, and it is said of when it is. @param {unknown} error */
+function unanswered(error) {
+	const status = error instanceof Refusal ? error.status : 0;
+	if (status === 401 && token.get() !== '') {
+		dropToken('The token is not known here any more.');
+		return;
+	}
+	const locked = status === 401;
+	document.body.dataset.state = locked ? 'locked' : 'lost';
+	setText(byId('live', HTMLParagraphElement), locked ? 'locked' : 'no answer');
+	const since = answeredMs === 0 ? '' : ` What is shown is of ${clockText(answeredMs)}.`;
+	const lost = byId('lost', HTMLParagraphElement);
+	setText(
+		lost,
+		locked
+			? 'This balancer answers from here with a token alone: put it into the field above.'
+			: `No answer from the balancer: ${reasonOf(error)}.${since} It is asked again each second.`,
+	);
+	lost.hidden = false;
 }
 
 /** One look at a time, and none while nobody sees the page. */
@@ -163,70 +130,20 @@ async function follow() {
 	setTimeout(() => void follow(), EVERY_MS);
 }
 
-byId('token-form', HTMLFormElement).addEventListener('submit', (event) => {
-	event.preventDefault();
-	const field = byId('token', HTMLInputElement);
-	token.set(field.value.trim());
-	field.value = '';
-	field.placeholder = token.get() === '' ? 'for changes' : 'in use';
-	tell('', true);
-	void refresh();
-});
-
-byId('explain-form', HTMLFormElement).addEventListener('submit', (event) => {
-	event.preventDefault();
-	void explain();
-});
-
-async function explain() {
-	const output = byId('explanation', HTMLOutputElement);
-	const query = new URLSearchParams({
-		listener: byId('explain-listener', HTMLSelectElement).value,
-		ip: byId('explain-ip', HTMLInputElement).value.trim(),
-	});
-	const sni = byId('explain-sni', HTMLInputElement).value.trim();
-	const alpn = byId('explain-alpn', HTMLInputElement).value.trim();
-	if (sni !== '') query.set('sni', sni);
-	if (alpn !== '') query.set('alpn', alpn);
-	try {
-		const { clients } = await ask('GET', `explain?${query}`);
-		output.textContent = clients.map(clientText).join('\n\n');
-	} catch (error) {
-		output.textContent = error instanceof Error ? error.message : String(error);
-	}
-}
-
-/** @param {{ client: string, country: string | null, region: string | null, steps: { stage: string, text: string }[], outcome: string | null, pool: string | null, backend: string | null }} explained */
-function clientText({ client, country, region, steps, outcome, pool, backend }) {
-	const verdict =
-		outcome === null
-			? `pool ${pool}, ${backend === null ? 'in its queue' : `backend ${backend}`}`
-			: `refused: ${outcome}`;
-	return [
-		`${client} (${country ?? 'country unknown'}, ${region === null ? 'no region' : `region ${region}`})`,
-		...steps.map(({ stage, text }) => `  ${stage.padEnd(9)} ${text}`),
-		`  => ${verdict}`,
-	].join('\n');
-}
-
-byId('theme', HTMLButtonElement).addEventListener('click', (event) => {
+byId('theme', HTMLButtonElement).addEventListener('click', ({ currentTarget }) => {
 	const dark = matchMedia('(prefers-color-scheme: dark)').matches;
 	const { dataset } = document.documentElement;
 	const next = (dataset.theme ?? (dark ? 'dark' : 'light')) === 'dark' ? 'light' : 'dark';
 	dataset.theme = next;
-	if (event.currentTarget instanceof HTMLElement)
-		event.currentTarget.setAttribute('aria-pressed', String(next === 'dark'));
+	if (currentTarget instanceof HTMLElement) currentTarget.setAttribute('aria-pressed', String(next === 'dark'));
 	redraw();
 });
 
-/** The charts are drawn in colours, not by the style sheet. */
-function redraw() {
-	drawn.throughput.draw();
-	drawn.connections.draw();
-}
-
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+/** What was not seen meanwhile may have been kept. */
+document.addEventListener('visibilitychange', () => {
+	if (!document.hidden) void recall();
+});
 
-if (token.get() !== '') byId('token', HTMLInputElement).placeholder = 'in use';
-recall().catch(() => {});
+hearToken(() => void refresh());
 void follow();

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AdminServerOptions } from '../server.ts';
 import type { AdminHttp } from './typed.ts';
@@ -10,20 +10,31 @@ const TYPES: Readonly<Record<string, string>> = {
 	html: 'text/html; charset=utf-8',
 	css: 'text/css; charset=utf-8',
 	js: 'text/javascript; charset=utf-8',
+	svg: 'image/svg+xml',
 };
 
 /** Files of the page, by name; where they are read. All of them: nothing a client says becomes a path. */
 const ASSETS: ReadonlyMap<string, () => URL | string> = new Map<string, () => URL | string>([
-	...['style.css', 'page.js', 'api.js', 'charts.js', 'element.js', 'pools.js', 'words.js'].map(
-		(name): [string, () => URL] => [name, () => new URL(name, HERE)],
-	),
+	...readdirSync(HERE)
+		.filter((name) => /\.(css|js|svg)$/.test(name))
+		.map((name): [string, () => URL] => [name, () => new URL(name, HERE)]),
 	['uPlot.min.css', () => LIBRARY.resolve('uplot/dist/uPlot.min.css')],
 	['uPlot.iife.min.js', () => LIBRARY.resolve('uplot/dist/uPlot.iife.min.js')],
 ]);
 
-/** Everything comes from here, nothing is written in the page itself; uPlot sets styles of its elements. */
-const POLICY =
-	"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+/** Everything comes from here, and nothing is written in the page itself, neither scripts nor styles. */
+const POLICY = [
+	"default-src 'none'",
+	"script-src 'self'",
+	"style-src 'self'",
+	"connect-src 'self'",
+	"img-src 'self'",
+	"form-action 'none'",
+	"frame-ancestors 'none'",
+	"base-uri 'none'",
+	"require-trusted-types-for 'script'",
+	"trusted-types 'none'",
+].join('; ');
 
 /** The page and its files. They tell nothing of the process: what they show they ask for, with the visitor's token. */
 export function addDashboardRoutes(http: AdminHttp, _options: AdminServerOptions): void {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { SluiceError } from '../../../core/errors.ts';
+import type { Operations } from '../operations.ts';
 import type { AdminServerOptions } from '../server.ts';
 import {
 	alertView,
@@ -12,11 +13,17 @@ import {
 	historyQuery,
 	historyView,
 	listenerView,
+	type OverviewView,
+	overviewView,
 	poolView,
 	regionView,
 	statusView,
 } from '../views.ts';
 import { type AdminHttp, answers } from './typed.ts';
+
+/** Sessions that wait are named up to so many; nobody reads on. */
+const WAITING_NAMED = 8;
+const afterEvent = z.object({ after: z.coerce.number().int().min(0).default(0) });
 
 /** What can be looked at. */
 export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOptions): void {
@@ -96,7 +103,7 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		{
 			schema: {
 				summary: 'What changed of late, oldest first.',
-				querystring: z.object({ after: z.coerce.number().int().min(0).default(0) }),
+				querystring: afterEvent,
 				response: answers(z.array(eventView)),
 			},
 		},
@@ -111,6 +118,17 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		'/alerts',
 		{ schema: { summary: 'Every alert and how far it is.', response: answers(z.array(alertView)) } },
 		async () => [...operations.alerts()],
+	);
+	http.get(
+		'/overview',
+		{
+			schema: {
+				summary: 'All that the dashboard shows, of one moment.',
+				querystring: afterEvent,
+				response: answers(overviewView),
+			},
+		},
+		async ({ query }) => overview(operations, query.after),
 	);
 	http.get(
 		'/history',
@@ -129,4 +147,24 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		if (found !== undefined) return found;
 		throw new SluiceError('not-found', `there is no pool ${name}`);
 	}
+}
+
+async function overview(operations: Operations, after: number): Promise<OverviewView> {
+	const status = operations.status();
+	const anybody = (status.throttledShare ?? 0) > 0 || status.queued > 0;
+	const [countries, waiting] = await Promise.all([
+		operations.countries(),
+		anybody ? operations.sessions({ waiting: 'true', limit: WAITING_NAMED }) : { sessions: [] },
+	]);
+	return {
+		status,
+		listeners: [...operations.listeners()],
+		pools: [...operations.pools()],
+		buckets: [...operations.buckets()],
+		countries: [...countries],
+		regions: [...operations.regions()],
+		alerts: [...operations.alerts()],
+		events: [...operations.events(after)],
+		waiting: waiting.sessions,
+	};
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { AdminServerOptions } from '../server.ts';
-import { diffView, explanationView } from '../views.ts';
+import { callerView, diffView, explanationView } from '../views.ts';
 import { type AdminHttp, answers, DONE, done, nameOf } from './typed.ts';
 
 const WRITE = { role: 'write' } as const;
@@ -8,6 +8,11 @@ const listed = z.union([z.string().transform((one) => [one]), z.array(z.string()
 
 /** The process as a whole: what it would do, its configuration, its log. */
 export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOptions): void {
+	http.get(
+		'/caller',
+		{ schema: { summary: 'Who asks, and what they may do.', response: answers(callerView) } },
+		async (request) => ({ name: nameOf(request), roles: [...(request.caller?.roles ?? [])] }),
+	);
 	http.get(
 		'/explain',
 		{
