@@ -22,6 +22,7 @@ export class ClosingConnections implements Timed {
 	}
 
 	get nextNs(): number {
+		if (this.#since.size === 0) return Number.POSITIVE_INFINITY;
 		for (const sinceNs of this.#since.values()) return sinceNs + CLOSING_MS * NS_PER_MS;
 		return Number.POSITIVE_INFINITY;
 	}

@@ -56,6 +56,7 @@ export class Lingerer implements FdOwner, Timed {
 	/** When `runDue` has something to do. */
 	get nextNs(): number {
 		if (this.#unfinished.size > 0) return 0;
+		if (this.#sockets.size === 0) return Number.POSITIVE_INFINITY;
 		for (const { sinceNs } of this.#sockets.values()) return sinceNs + LINGER_MS * NS_PER_MS;
 		return Number.POSITIVE_INFINITY;
 	}

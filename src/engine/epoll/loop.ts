@@ -27,6 +27,8 @@ export class Loop {
 	readonly #timed: readonly Timed[];
 	#eager: Pumped[] = [];
 	#spare: Pumped[] = [];
+	/** The earliest instant that anything was due at when the loop began to wait. */
+	#dueNs = Number.NEGATIVE_INFINITY;
 
 	constructor(poller: Poller, readNs: () => number, timed: readonly Timed[]) {
 		this.#poller = poller;
@@ -41,16 +43,21 @@ export class Loop {
 
 	/** One turn; waits at most `longestMs`. */
 	turn(longestMs: number = LONGEST_WAIT_MS): void {
+		this.#dueNs = this.#nextNs();
 		const count = this.#poller.wait(this.#eager.length > 0 ? 0 : this.#waitMs(longestMs));
 		this.nowNs = this.#readNs();
 		this.#poller.tell(count);
-		this.#pump();
+		if (this.#eager.length > 0) this.#pump();
+		// What has become due in this very turn has its own next, which does not wait.
+		if (this.#dueNs <= this.nowNs) this.#runDue();
+	}
+
+	#runDue(): void {
 		for (const timed of this.#timed) if (timed.nextNs <= this.nowNs) timed.runDue(this.nowNs);
 	}
 
 	/** Those that ask again while they are pumped wait for the next turn: others have events by then. */
 	#pump(): void {
-		if (this.#eager.length === 0) return;
 		const now = this.#eager;
 		this.#eager = this.#spare;
 		for (const pumped of now) pumped.pump();
@@ -58,11 +65,15 @@ export class Loop {
 		this.#spare = now;
 	}
 
-	#waitMs(longestMs: number): number {
+	#nextNs(): number {
 		let nextNs = Number.POSITIVE_INFINITY;
 		for (const timed of this.#timed) nextNs = Math.min(nextNs, timed.nextNs);
-		if (nextNs === Number.POSITIVE_INFINITY) return longestMs;
-		const waitMs = Math.ceil((nextNs - this.#readNs()) / NS_PER_MS);
+		return nextNs;
+	}
+
+	#waitMs(longestMs: number): number {
+		if (this.#dueNs === Number.POSITIVE_INFINITY) return longestMs;
+		const waitMs = Math.ceil((this.#dueNs - this.#readNs()) / NS_PER_MS);
 		return Math.min(Math.max(waitMs, 0), longestMs);
 	}
 }

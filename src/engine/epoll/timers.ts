@@ -10,17 +10,18 @@ export class LoopTimers implements Timed {
 		this.#nowNs = nowNs;
 	}
 
-	get nextNs(): number {
-		let nextNs = Number.POSITIVE_INFINITY;
-		for (const { atNs } of this.#due.values()) nextNs = Math.min(nextNs, atNs);
-		return nextNs;
-	}
+	/** Asked in every turn of the loop, and changed a few times a second. */
+	nextNs = Number.POSITIVE_INFINITY;
 
 	/** Answers what cancels it. */
 	after(delayMs: number, run: () => void): () => void {
 		const key = {};
-		this.#due.set(key, { atNs: this.#nowNs() + delayMs * NS_PER_MS, run });
-		return () => void this.#due.delete(key);
+		const atNs = this.#nowNs() + delayMs * NS_PER_MS;
+		this.#due.set(key, { atNs, run });
+		this.nextNs = Math.min(this.nextNs, atNs);
+		return () => {
+			if (this.#due.delete(key)) this.#findNext();
+		};
 	}
 
 	runDue(nowNs: number): void {
@@ -29,5 +30,11 @@ export class LoopTimers implements Timed {
 			this.#due.delete(key);
 			run();
 		}
+		this.#findNext();
+	}
+
+	#findNext(): void {
+		this.nextNs = Number.POSITIVE_INFINITY;
+		for (const { atNs } of this.#due.values()) this.nextNs = Math.min(this.nextNs, atNs);
 	}
 }
