@@ -1,0 +1,10 @@
+export const ADMIN_NOTES = `## How the admin server is reached
+
+- Three kinds of callers: a token's bearer, who may do what its role says; whoever may open the unix socket (mode 0600), who may
+  do all; and on loopback callers without either, who may look at what costs little. Role \`tap\` lets its bearer read, and
+  nothing more: there is nothing to tap yet.
+- One client, an IPv4 address or the /64 of an IPv6 address, may make 600 requests in 10 seconds; what is refused counts, so a flood
+  of bad tokens is answered 429. All on a unix socket are one client. \`/livez\` and \`/readyz\` are not counted. Who shares loopback
+  with others whom it does not trust takes a unix socket: that one is nobody else's.
+- There are 64 connections for a client and 256 in all. Above that an old one is closed for the new one, first those
+  that wait for no answer, of whoever has most. The head of a request has 5 seconds to come, the whole of it 10, the next one 15.`;
