@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { extname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { Admin } from './admin.ts';
 import { monotonicClock } from './clock.ts';
@@ -20,7 +21,7 @@ import { Probes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, RELOAD_LOOKUPS_MS, START_LOOKUPS_MS, systemLookup } from './control/resolve.ts';
 import { type Prepared, type Renewal, SnapshotSources } from './control/snapshot-sources.ts';
-import type { RuntimeChanges } from './control/steering/changes.ts';
+import type { Emptied, RuntimeChanges } from './control/steering/changes.ts';
 import type { Steered } from './control/steering/live-operations.ts';
 import { StateFile } from './control/steering/state-file.ts';
 import { Turns } from './control/turns.ts';
@@ -207,7 +208,9 @@ export class App {
 
 	private async open(): Promise<void> {
 		const terms = await this.admin.prepare(this.config);
+		this.fillEmptied();
 		const config = this.changes.apply(this.config);
+		this.log.setLevel(config.log.level);
 		const prepared = await this.sources.prepare(config, START_LOOKUPS_MS);
 		const plan = await this.book.plan(config);
 		this.refuseWhenStopping();
@@ -280,6 +283,7 @@ export class App {
 		}
 		if (this.native === null) refuseWaiting(next);
 		const terms = await this.admin.prepare(next);
+		this.refuseEmptied(next);
 		const config = this.changes.apply(next);
 		const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
 		const plan = await this.book.plan(config);
@@ -302,19 +306,45 @@ export class App {
 			const changes = this.changes.copy();
 			make(changes, this.changes.apply(this.config));
 			const config = changes.apply(this.config);
-			const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
-			const plan = await this.book.plan(config);
-			this.refuseWhenStopping();
-			this.state.write(changes);
-			try {
-				await this.publish(config, plan, prepared);
-			} catch (error) {
-				this.state.write(this.changes);
-				throw error;
-			}
+			await (this.concernsSessions(config) ? this.putInForce(changes, config) : this.state.write(changes));
 			this.changes = changes;
-			this.sources.adopt(config, prepared, this.fleet.snapshotId);
+			this.log.setLevel(config.log.level);
 		});
+	}
+
+	private async putInForce(changes: RuntimeChanges, config: Config): Promise<void> {
+		const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
+		const plan = await this.book.plan(config);
+		this.refuseWhenStopping();
+		await this.state.write(changes);
+		try {
+			await this.publish(config, plan, prepared);
+		} catch (error) {
+			await this.state.write(this.changes);
+			throw error;
+		}
+		this.sources.adopt(config, prepared, this.fleet.snapshotId);
+	}
+
+	/** Whether it differs from what is in force in more than the level of the log, which the workers do not know. */
+	private concernsSessions(config: Config): boolean {
+		const { log } = config;
+		return !isDeepStrictEqual({ ...this.changes.apply(this.config), log }, config);
+	}
+
+	/** A reload can be refused: what an operator took away is not brought back behind their back. */
+	private refuseEmptied(next: Config): void {
+		const faults = this.changes.emptied(next).map(emptiedText);
+		if (faults.length > 0) throw new SluiceError('refused', faults.join('\n'));
+	}
+
+	/** A start cannot: a pool is better served by what was taken away before than by nothing. */
+	private fillEmptied(): void {
+		for (const { pool, removed } of this.changes.emptied(this.config)) {
+			this.changes.forgetRemovals(pool);
+			const backends = removed.map(({ backend }) => backend).join(' ');
+			this.log.warn('removed backends are back: the pool has no others', { pool, backends });
+		}
 	}
 
 	/** What the admin side may look at and act on. */
@@ -447,6 +477,11 @@ export class App {
 		await this.fleet.dismiss();
 		await this.pump.finish(LAST_WORDS_MS);
 	}
+}
+
+function emptiedText({ pool, removed }: Emptied): string {
+	const names = removed.map(({ backend, by, time }) => `${backend} (by ${by}, ${time})`).join(', ');
+	return `pool ${pool}: nothing would be left in it, since ${names} ${removed.length === 1 ? 'was' : 'were'} removed at run time; leave it another backend, or bring one back with \`sluice add\`; nothing was changed`;
 }
 
 function snapshotOf({ snapshot }: Fleet): Snapshot {

@@ -73,7 +73,8 @@ export interface Operations {
 	/** `place`: `listener NAME`, `region NAME`, `pool NAME` or `backend POOL/NAME`. */
 	setShaping(place: string, change: ShapingChange, by: Requester): Promise<void>;
 
-	setLogLevel(level: LogLevel, by: Requester): void;
+	/** Null: as the file has it. */
+	setLogLevel(level: LogLevel | null, by: Requester): Promise<void>;
 	explain(query: ExplainQuery): Explanation;
 	/** Reads the configuration file again and puts it in force. */
 	reload(by: Requester): Promise<DiffView>;

@@ -235,7 +235,7 @@ export const diffView = z.object({
 
 /** A change made at run time that is in force: kept over a reload, forgotten at a restart unless `state` names a file. */
 export const changeView = z.object({
-	/** `backend eu/eu-1`, `pool eu`, `listener game`. */
+	/** `backend eu/eu-1`, `pool eu`, `listener game`, `log`. */
 	target: z.string(),
 	what: z.string(),
 	value: z.string(),

@@ -7,4 +7,14 @@ export const ADMIN_NOTES = `## How the admin server is reached
   of bad tokens is answered 429. All on a unix socket are one client. \`/livez\` and \`/readyz\` are not counted. Who shares loopback
   with others whom it does not trust takes a unix socket: that one is nobody else's.
 - There are 64 connections for a client and 256 in all. Above that an old one is closed for the new one, first those
-  that wait for no answer, of whoever has most. The head of a request has 5 seconds to come, the whole of it 10, the next one 15.`;
+  that wait for no answer, of whoever has most. The head of a request has 5 seconds to come, the whole of it 10, the next one 15.
+
+## What becomes of changes at run time
+
+- They go before what the file says, until they are changed again: weights, drains, backends added and removed, rates and the level of
+  the log. A reload keeps them, also one that changes the same key. A restart forgets them unless \`state\` names a file.
+- Each is one line in the log with who asked, whatever \`log.level\` is.
+- A reload that would leave a pool without a backend, since those that the file has of it were removed, is refused. A start is not:
+  the removed ones are back then, and one line in the log says so.
+- The state file is on the disk before a change is answered, whole or not at all. One that cannot be read or is damaged ends a
+  start with exit code 1 and is left as it is; mend it, or move it away to start without what it keeps.`;

@@ -345,9 +345,9 @@ export class LiveOperations implements Operations {
 		this.#tell('shaping set', by, { place, terms: JSON.stringify(terms) });
 	}
 
-	setLogLevel(level: LogLevel, by: Requester): void {
-		this.#steered.log.setLevel(level);
-		this.#tell('log level set', by, { level });
+	async setLogLevel(level: LogLevel | null, by: Requester): Promise<void> {
+		await this.#change(by, (changes, author) => changes.setLogLevel(level, author));
+		this.#tell('log level set', by, { level: level ?? 'as configured' });
 	}
 
 	async reload(by: Requester): Promise<DiffView> {
@@ -366,9 +366,9 @@ export class LiveOperations implements Operations {
 		return this.#steered.change((changes, config) => make(changes, { by, time }, config));
 	}
 
-	/** Every change is in the log with who asked. */
+	/** Every change is in the log with who asked, at every level. */
 	#tell(msg: string, by: Requester, fields: LogEvent['fields']): void {
-		this.#steered.log.info(msg, { ...fields, by });
+		this.#steered.log.audit(msg, { ...fields, by });
 	}
 
 	/** The sessions were counted within the last second, one after another: close enough for a share. */

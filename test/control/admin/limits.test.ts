@@ -4,7 +4,8 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
-import { type Asked, bearer, READ, started, TOKENS, WRITE } from '../../support/admin-server.ts';
+import { READ, started, TOKENS, WRITE } from '../../support/admin-server.ts';
+import { type Asked, bearer } from '../../support/asking.ts';
 import { certificateAuthority } from '../../support/certificates.ts';
 
 const RATES = { rates: { all: 10, costly: 3 } };

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'tap';
 import type { Operations } from '../../../src/control/admin/operations.ts';
-import { bearer, READ, started, TOKENS, WRITE } from '../../support/admin-server.ts';
+import { READ, started, TOKENS, WRITE } from '../../support/admin-server.ts';
+import { bearer } from '../../support/asking.ts';
 
 test('without a token loopback may read and nothing else', async (t) => {
 	const { ask, asked } = await started(t);

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { LOG_LEVELS } from '../../../core/record.ts';
 import type { AdminServerOptions } from '../server.ts';
 import { diffView, explanationView } from '../views.ts';
 import { type AdminHttp, answers, DONE, done, nameOf } from './typed.ts';
@@ -37,13 +38,13 @@ export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOpt
 		{
 			config: WRITE,
 			schema: {
-				summary: 'Set the level of the log.',
-				body: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']) }),
+				summary: 'Set the level of the log; null: as the configuration has it.',
+				body: z.strictObject({ level: z.enum(LOG_LEVELS).nullable() }),
 				response: answers(done),
 			},
 		},
 		async (request) => {
-			operations.setLogLevel(request.body.level, nameOf(request));
+			await operations.setLogLevel(request.body.level, nameOf(request));
 			return DONE;
 		},
 	);
