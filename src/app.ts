@@ -8,6 +8,7 @@ import { AddressBook, type AddressPlan, type ListeningAddress } from './control/
 import type { Operations } from './control/admin/operations.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
 import { parseConfigText } from './control/config/load.ts';
+import { readingOf, stampOfAll } from './control/config/reading.ts';
 import type { Config } from './control/config/schema.ts';
 import { EngineNotes } from './control/engine-notes.ts';
 import { FileWatch } from './control/file-watch.ts';
@@ -59,6 +60,11 @@ export interface ConfigFile {
 	readonly stamp: string;
 }
 
+/** What a reload changed, and what of it could not be done yet; that is tried again. */
+export interface Reloaded extends ConfigDiff {
+	readonly warnings: readonly string[];
+}
+
 /** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
 const WORKER_URL = new URL(`./worker${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
 
@@ -94,6 +100,10 @@ export class App {
 	/** Made while it runs; what the file has is in `config`. */
 	private changes: RuntimeChanges;
 	private config: Config;
+	/** What was read for `config`, see `readingOf`. */
+	private loaded: string | null = null;
+	/** The state of the files before they were read at the start. */
+	private stamp: string | undefined;
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
 	private readonly patience = new Patience();
 	private readonly stopped = Promise.withResolvers<void>();
@@ -167,7 +177,11 @@ export class App {
 			changed: (what) => this.admin.tallies.health(what),
 		});
 		this.admin = new Admin(this.steered());
-		this.watch = new FileWatch({ every: everyInterval, changed: () => this.fileChanged() });
+		this.watch = new FileWatch({
+			every: everyInterval,
+			changed: () => this.fileChanged(),
+			stamp: (path) => stampOfAll(path, this.config),
+		});
 	}
 
 	/** Every address that is listened on, with its real port, in file order. */
@@ -207,6 +221,9 @@ export class App {
 	}
 
 	private async open(): Promise<void> {
+		const { file } = this.options;
+		if (file !== undefined) this.stamp = await stampOfAll(file.path, this.config, Promise.resolve(file.stamp));
+		this.loaded = await readingOf(this.config);
 		const terms = await this.admin.prepare(this.config);
 		this.fillEmptied();
 		const config = this.changes.apply(this.config);
@@ -220,7 +237,7 @@ export class App {
 			throw new SluiceError('cannot-bind', failures.join('\n'), { exitCode: EXIT.cannotStart });
 		}
 		this.refuseWhenStopping();
-		await this.admin.serve(terms);
+		await this.admin.start(terms);
 		this.refuseWhenStopping();
 		this.phase = 'running';
 		this.admin.operations.resume();
@@ -235,18 +252,18 @@ export class App {
 	 * `load` is called when its turn has come. What went wrong is logged, too.
 	 * @throws SluiceError naming the keys that need a restart, or the addresses that cannot be bound.
 	 */
-	reload(load: () => Config): Promise<ConfigDiff> {
-		return this.turns.run(async () => {
-			try {
-				const diff = await this.replaceConfig(load());
-				this.admin.tallies.reloads.done += 1;
-				return diff;
-			} catch (error) {
-				this.admin.tallies.reloads.refused += 1;
-				tellRefused(this.log, error);
-				throw error;
-			}
-		});
+	reload(load: () => Config): Promise<Reloaded> {
+		return this.turns.run(() => this.tellingRefusals(() => this.replaceConfig(load())));
+	}
+
+	private async tellingRefusals<T>(work: () => Promise<T>): Promise<T> {
+		try {
+			return await work();
+		} catch (error) {
+			this.admin.tallies.reloads.refused += 1;
+			tellRefused(this.log, error);
+			throw error;
+		}
 	}
 
 	/**
@@ -275,7 +292,8 @@ export class App {
 		this.patience.hurry();
 	}
 
-	private async replaceConfig(next: Config): Promise<ConfigDiff> {
+	private async replaceConfig(next: Config): Promise<Reloaded> {
+		const loaded = await readingOf(next);
 		const diff = diffConfigs(this.config, next);
 		if (diff.restart.length > 0) {
 			const keys = diff.restart.join(', ');
@@ -289,14 +307,17 @@ export class App {
 		const plan = await this.book.plan(config);
 		const failures = await this.publish(config, plan, prepared);
 		this.config = next;
-		this.admin.serveSoon(terms);
+		const fault = await this.admin.adopt(terms);
+		const warnings = [...failures, ...(fault === null ? [] : [fault])];
 		this.followFile();
 		this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		this.log.setLevel(config.log.level);
 		this.log.info('reloaded', { snapshot: this.fleet.snapshotId, summary: describeDiff(diff), ...diffFields(diff) });
 		warnOfCap(this.log, config, this.native);
 		this.tellListening(plan, failures);
-		return diff;
+		this.loaded = loaded;
+		this.admin.tallies.reloads.done += 1;
+		return { ...diff, warnings };
 	}
 
 	/** Puts further changes in force, and keeps them where they are to be kept. All or nothing. */
@@ -398,12 +419,19 @@ export class App {
 	private followFile(): void {
 		const { file } = this.options;
 		const watched = this.config.watch && this.phase === 'running' && file !== undefined;
-		this.watch.follow(watched ? file.path : null, file?.stamp);
+		this.watch.follow(watched ? file.path : null, this.stamp);
 	}
 
 	private fileChanged(): void {
 		// Why it was refused is in the log.
-		this.reload(() => this.loadAgain()).catch(() => {});
+		this.turns.run(() => this.tellingRefusals(() => this.reloadIfOther())).catch(() => {});
+	}
+
+	/** Somebody else may have asked for a reload since the file changed: what is in force already is left alone. */
+	private async reloadIfOther(): Promise<void> {
+		const next = this.loadAgain();
+		if ((await readingOf(next)) !== this.loaded) await this.replaceConfig(next);
+		else this.log.debug('what has changed is in force already');
 	}
 
 	private loadAgain(): Config {

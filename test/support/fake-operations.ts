@@ -164,7 +164,7 @@ export function fakeOperations(answers: Partial<Operations> = {}): {
 		}),
 		reload: async (by) => {
 			asked.push(['reload', by]);
-			return NO_DIFF;
+			return { ...NO_DIFF, warnings: [] };
 		},
 		diff: () => NO_DIFF,
 	};

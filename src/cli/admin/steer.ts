@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
-import { type DiffView, diffView } from '../../control/admin/views.ts';
+import { type DiffView, diffView, reloadView } from '../../control/admin/views.ts';
 import { fileFault } from '../../control/file-faults.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { CommandContext } from '../terminal.ts';
@@ -104,11 +104,12 @@ export function addSteerCommands(program: Command, { terminal }: CommandContext)
 	askingCommand(program, 'reload', 'Have a running balancer read its configuration file again.')
 		.addHelpText(
 			'after',
-			`\nSays what was added (+), removed (-) and changed (~).\n\nExample:\n  sluice reload\n${ADMIN_HELP}`,
+			`\nSays what was added (+), removed (-) and changed (~), and what could not be done yet (not yet:).\n\nExample:\n  sluice reload\n${ADMIN_HELP}`,
 		)
 		.action(async (options: AdminOptions) => {
-			const diff = await clientOf(options).send('POST', '/reload', {}, diffView);
-			print(terminal, options, diff, [`reloaded: ${diff.summary}`]);
+			const reloaded = await clientOf(options).send('POST', '/reload', {}, reloadView);
+			print(terminal, options, reloaded, [`reloaded: ${reloaded.summary}`]);
+			for (const warning of reloaded.warnings) terminal.err(`not yet: ${warning}`);
 		});
 
 	askingCommand(program, 'diff <file>', 'Tell what a reload with this file would change.')

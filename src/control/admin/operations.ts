@@ -15,6 +15,7 @@ import type {
 	ListenerView,
 	PoolView,
 	RegionView,
+	ReloadView,
 	SessionPage,
 	SessionQuery,
 	SessionView,
@@ -77,7 +78,7 @@ export interface Operations {
 	setLogLevel(level: LogLevel | null, by: Requester): Promise<void>;
 	explain(query: ExplainQuery): Explanation;
 	/** Reads the configuration file again and puts it in force. */
-	reload(by: Requester): Promise<DiffView>;
+	reload(by: Requester): Promise<ReloadView>;
 	/** What a reload with this text would change; it is read as if it stood where the configuration file does. */
 	diff(candidate: string): DiffView;
 }

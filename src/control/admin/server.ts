@@ -109,6 +109,11 @@ export class AdminServer {
 		this.#terms = { ...this.#terms, tokens: terms.tokens, tls: this.#terms.tls && (tls ?? this.#terms.tls) };
 	}
 
+	/** Its address is free for another one from now on; what is open goes on. `close` follows. */
+	release(): void {
+		if (this.#http.server.listening) this.#http.server.close();
+	}
+
 	/** Answers what is being asked for a moment longer, then closes whatever is open. */
 	async close(): Promise<void> {
 		this.#http.server.closeIdleConnections();

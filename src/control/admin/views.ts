@@ -233,6 +233,12 @@ export const diffView = z.object({
 	restart: z.array(z.string()),
 });
 
+/** What a reload has changed. */
+export const reloadView = diffView.extend({
+	/** What of it could not be done yet, such as an address that is taken; it is tried again. */
+	warnings: z.array(z.string()),
+});
+
 /** A change made at run time that is in force: kept over a reload, forgotten at a restart unless `state` names a file. */
 export const changeView = z.object({
 	/** `backend eu/eu-1`, `pool eu`, `listener game`, `log`. */
@@ -317,6 +323,7 @@ export type SessionQuery = z.output<typeof sessionQuery>;
 export type SessionPage = z.output<typeof sessionPage>;
 export type EventView = z.output<typeof eventView>;
 export type DiffView = z.output<typeof diffView>;
+export type ReloadView = z.output<typeof reloadView>;
 export type AlertView = z.output<typeof alertView>;
 export type HistoryQuery = z.output<typeof historyQuery>;
 export type HistoryView = z.output<typeof historyView>;

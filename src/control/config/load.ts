@@ -7,6 +7,7 @@ import { fileFault } from '../file-faults.ts';
 import type { SecretPlace } from './fields-secrets.ts';
 import { findingsOf, formatPath, wording } from './findings.ts';
 import { rememberPlaces } from './places.ts';
+import { rememberText } from './reading.ts';
 import { checkReferences } from './references.ts';
 import { type Config, configSchema } from './schema.ts';
 import { absoluteListenerTls, absolutePoolTls } from './tls-files.ts';
@@ -36,6 +37,7 @@ export function parseConfigText(text: string, { file }: { readonly file: string 
 	const result = check(yaml.value, dirname(resolve(file)));
 	if (result.config !== null) {
 		rememberPlaces(result.config, (path) => ({ file, ...yaml.locate({ path, message: '' }) }));
+		rememberText(result.config, text);
 		return result.config;
 	}
 	throw new ConfigError(

@@ -8,6 +8,9 @@ export const ADMIN_NOTES = `## How the admin server is reached
   with others whom it does not trust takes a unix socket: that one is nobody else's.
 - There are 64 connections for a client and 256 in all. Above that an old one is closed for the new one, first those
   that wait for no answer, of whoever has most. The head of a request has 5 seconds to come, the whole of it 10, the next one 15.
+- A reload puts tokens, roles and certificate of the admin server in force at once, on open connections, too. A new address is opened
+  before the old one is left; one that cannot be is said in the answer of the reload (\`warnings\`; \`sluice reload\`: \`not yet:\`)
+  and tried again after 1 to 10 seconds. Until then the old one goes on, by the new tokens.
 
 ## What becomes of changes at run time
 

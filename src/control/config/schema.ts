@@ -72,7 +72,12 @@ export const configSchema = section({
 	watch: z
 		.boolean()
 		.default(false)
-		.meta(about('Reload when the file changes: when it is written, replaced, or what a symlink leads to is.', true)),
+		.meta(
+			about(
+				'Reload when the file changes: when it is written, replaced, or what a symlink leads to is; or a file that `admin` or `alerts` names. What is in force already, by a SIGHUP for example, is not loaded again.',
+				true,
+			),
+		),
 	state: path()
 		.optional()
 		.meta(

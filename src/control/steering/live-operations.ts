@@ -25,6 +25,7 @@ import type {
 	ListenerView,
 	PoolView,
 	RegionView,
+	ReloadView,
 	SessionPage,
 	SessionQuery,
 	SessionView,
@@ -77,7 +78,7 @@ export interface Steered {
 	 */
 	change(make: (changes: RuntimeChanges, config: Config) => void): Promise<void>;
 	/** Reads the file again and puts it in force. */
-	reload(): Promise<ConfigDiff>;
+	reload(): Promise<ConfigDiff & { readonly warnings: readonly string[] }>;
 	/** What a reload with this text would change. */
 	diff(candidate: string): ConfigDiff;
 	explainParts(): Omit<ExplainParts, 'sni' | 'alpn'>;
@@ -350,9 +351,10 @@ export class LiveOperations implements Operations {
 		this.#tell('log level set', by, { level: level ?? 'as configured' });
 	}
 
-	async reload(by: Requester): Promise<DiffView> {
+	async reload(by: Requester): Promise<ReloadView> {
 		this.#tell('reload asked for', by, {});
-		return diffView(await this.#steered.reload());
+		const { warnings, ...diff } = await this.#steered.reload();
+		return { ...diffView(diff), warnings: [...warnings] };
 	}
 
 	diff(candidate: string): DiffView {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { LOG_LEVELS } from '../../../core/record.ts';
 import type { AdminServerOptions } from '../server.ts';
-import { diffView, explanationView } from '../views.ts';
+import { diffView, explanationView, reloadView } from '../views.ts';
 import { type AdminHttp, answers, DONE, done, nameOf } from './typed.ts';
 
 const WRITE = { role: 'write' } as const;
@@ -52,7 +52,7 @@ export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOpt
 		'/reload',
 		{
 			config: WRITE,
-			schema: { summary: 'Read the configuration file again and put it in force.', response: answers(diffView) },
+			schema: { summary: 'Read the configuration file again and put it in force.', response: answers(reloadView) },
 		},
 		async (request) => operations.reload(nameOf(request)),
 	);
