@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { extname } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { Admin } from './admin.ts';
@@ -7,7 +7,7 @@ import { monotonicClock } from './clock.ts';
 import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
 import type { Operations } from './control/admin/operations.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
-import { parseConfigText } from './control/config/load.ts';
+import { DiffApart } from './control/config/diff-apart.ts';
 import { readingOf, stampOfAll } from './control/config/reading.ts';
 import type { Config } from './control/config/schema.ts';
 import { EngineNotes } from './control/engine-notes.ts';
@@ -106,6 +106,7 @@ export class App {
 	private stamp: string | undefined;
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
 	private readonly patience = new Patience();
+	private readonly diffs = new DiffApart();
 	private readonly stopped = Promise.withResolvers<void>();
 	/** What is done one after the other: the start, reloads, changed names, a changed database. */
 	private readonly turns = new Turns();
@@ -403,7 +404,7 @@ export class App {
 			engineOf: (listener) => fleet.engineOf(listener),
 			change: (make) => this.change(make),
 			reload: () => this.reload(() => this.loadAgain()),
-			diff: (candidate) => diffConfigs(this.config, this.loadCandidate(candidate)),
+			diff: (candidate) => this.diffs.compare({ config: this.config, candidate, folder: this.folder }),
 			explainParts: () => ({
 				live: fleet.shared.scoreboard,
 				geo: makeGeoReader(snapshotOf(fleet).geo, this.databases.open(snapshotOf(fleet).geo.database)),
@@ -439,8 +440,10 @@ export class App {
 		throw new SluiceError('refused', 'the configuration was given by a program: that has to reload it');
 	}
 
-	private loadCandidate(text: string): Config {
-		return parseConfigText(text, { file: this.options.file?.path ?? 'candidate' });
+	/** What relative paths of a configuration are relative to. */
+	private get folder(): string {
+		const { file } = this.options;
+		return file === undefined ? process.cwd() : dirname(resolve(file.path));
 	}
 
 	/** Answers the addresses that could not be opened; they are told of, and tried again. */

@@ -166,7 +166,7 @@ export function fakeOperations(answers: Partial<Operations> = {}): {
 			asked.push(['reload', by]);
 			return { ...NO_DIFF, warnings: [] };
 		},
-		diff: () => NO_DIFF,
+		diff: async () => NO_DIFF,
 	};
 	// Getters stay getters.
 	Object.defineProperties(operations, Object.getOwnPropertyDescriptors(answers));

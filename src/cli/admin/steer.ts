@@ -116,7 +116,8 @@ export function addSteerCommands(program: Command, { terminal }: CommandContext)
 		.addHelpText('after', `\nExample:\n  sluice diff sluice.yaml.new\n${ADMIN_HELP}`)
 		.action(async (file: string, options: AdminOptions) => {
 			const configuration = readCandidate(file);
-			const diff = await clientOf(options).send('POST', '/diff', { configuration }, diffView);
+			const asked = clientOf(options).send('POST', '/diff', { configuration }, diffView);
+			const diff = await asked.catch((error) => Promise.reject(inFile(error, file)));
 			print(terminal, options, diff, diffText(diff));
 		});
 }
@@ -127,6 +128,17 @@ function readCandidate(file: string): string {
 	} catch (error) {
 		throw new SluiceError('file-unreadable', `${file}: cannot be read: ${fileFault(error)}`);
 	}
+}
+
+/** The balancer knows the text alone, not what its file is called here. */
+function inFile(error: unknown, file: string): unknown {
+	if (!(error instanceof SluiceError)) return error;
+	const { code, message, exitCode } = error;
+	return new SluiceError(
+		code,
+		message.replaceAll(/\bcandidate:(?=\d+:\d+: )/g, () => `${file}:`),
+		{ exitCode },
+	);
 }
 
 function diffText(diff: DiffView): string[] {

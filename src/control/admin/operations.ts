@@ -80,5 +80,5 @@ export interface Operations {
 	/** Reads the configuration file again and puts it in force. */
 	reload(by: Requester): Promise<ReloadView>;
 	/** What a reload with this text would change; it is read as if it stood where the configuration file does. */
-	diff(candidate: string): DiffView;
+	diff(candidate: string): Promise<DiffView>;
 }

@@ -25,6 +25,7 @@ const STATUS: ReadonlyMap<string, number> = new Map([
 	['stopping', 409],
 	['config-invalid', 422],
 	['config-unreadable', 422],
+	['config-too-costly', 422],
 	['busy', 429],
 	['starting', 503],
 ]);

@@ -6,6 +6,9 @@ export const ADMIN_NOTES = `## How the admin server is reached
 - One client, an IPv4 address or the /64 of an IPv6 address, may make 600 requests in 10 seconds; what is refused counts, so a flood
   of bad tokens is answered 429. All on a unix socket are one client. \`/livez\` and \`/readyz\` are not counted. Who shares loopback
   with others whom it does not trust takes a unix socket: that one is nobody else's.
+- \`diff\` costs much, so it is for callers with a token or the socket alone, 20 times in 10 seconds. A candidate of up to 2 MiB is compared
+  beside the main thread, one at a time, within 10 seconds and 512 MiB of memory.
+- The commands send a token to other machines by \`https://\` alone.
 - There are 64 connections for a client and 256 in all. Above that an old one is closed for the new one, first those
   that wait for no answer, of whoever has most. The head of a request has 5 seconds to come, the whole of it 10, the next one 15.
 - A reload puts tokens, roles and certificate of the admin server in force at once, on open connections, too. A new address is opened

@@ -80,7 +80,7 @@ export interface Steered {
 	/** Reads the file again and puts it in force. */
 	reload(): Promise<ConfigDiff & { readonly warnings: readonly string[] }>;
 	/** What a reload with this text would change. */
-	diff(candidate: string): ConfigDiff;
+	diff(candidate: string): Promise<ConfigDiff>;
 	explainParts(): Omit<ExplainParts, 'sni' | 'alpn'>;
 	/** Timers, until cancelled. */
 	every(ms: number, run: () => void): () => void;
@@ -357,8 +357,8 @@ export class LiveOperations implements Operations {
 		return { ...diffView(diff), warnings: [...warnings] };
 	}
 
-	diff(candidate: string): DiffView {
-		return diffView(this.#steered.diff(candidate));
+	async diff(candidate: string): Promise<DiffView> {
+		return diffView(await this.#steered.diff(candidate));
 	}
 
 	// --- the rest ---

@@ -46,6 +46,20 @@ test('all on a unix socket have one count', async (t) => {
 	t.same(seen, [...Array(10).fill(404), 429]);
 });
 
+test('what costs much needs a token, and may be asked for less often', async (t) => {
+	const { ask } = await started(t, { tokens: TOKENS }, {}, RATES);
+	const diff = { method: 'POST', path: '/diff', body: { configuration: '' } };
+	t.equal((await ask({ ...diff, from: '127.0.0.9' })).status, 401, 'loopback alone is not enough');
+	const seen = [];
+	for (let times = 0; times < 4; times++) seen.push((await ask({ ...diff, headers: bearer(READ) })).status);
+	t.same(seen, [200, 200, 200, 429]);
+	t.equal((await ask({ path: '/status', headers: bearer(READ) })).status, 200, 'the rest is answered');
+	const long = { ...diff, body: { configuration: 'x'.repeat(2 * 1_048_576) }, from: '127.0.0.9' };
+	t.match(await ask({ ...long, headers: bearer(READ) }), { status: 413, json: { message: String } });
+	const order = { method: 'PUT', path: '/log-level', body: { level: 'x'.repeat(65_536) }, headers: bearer(WRITE) };
+	t.equal((await ask(order)).status, 413, 'other bodies are small');
+});
+
 test('who watches the process is answered without a look at tokens', async (t) => {
 	const { ask } = await started(t, { tokens: TOKENS }, {}, RATES);
 	for (let times = 0; times < 30; times++)

@@ -4,6 +4,9 @@ import type { AdminServerOptions } from '../server.ts';
 import { diffView, explanationView, reloadView } from '../views.ts';
 import { type AdminHttp, answers, DONE, done, nameOf } from './typed.ts';
 
+/** Far more than a configuration that people keep; of the request, in bytes. */
+const CANDIDATE_LIMIT = 2 * 1_048_576;
+
 const WRITE = { role: 'write' } as const;
 const listed = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
 
@@ -59,10 +62,11 @@ export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOpt
 	http.post(
 		'/diff',
 		{
-			config: { role: 'read' },
+			bodyLimit: CANDIDATE_LIMIT,
+			config: { role: 'read', costly: true },
 			schema: {
 				summary: 'What a reload with this configuration would change.',
-				body: z.strictObject({ configuration: z.string() }),
+				body: z.strictObject({ configuration: z.string().max(CANDIDATE_LIMIT) }),
 				response: answers(diffView),
 			},
 		},
