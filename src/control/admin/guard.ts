@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Admittance, type Caller } from './access.ts';
 import { clientKey } from './client-key.ts';
-import { isOurHost, isOurOrigin } from './origin.ts';
+import { isForeignFetch, isOurHost, isOurOrigin } from './origin.ts';
 import { Refused } from './refusals.ts';
 import type { AdminTerms, Role } from './terms.ts';
 
@@ -80,7 +80,10 @@ export class Guard {
 		if (!isOurOrigin(origin, host, this.#scheme))
 			throw new Refused(403, 'wrong-origin', 'requests of other pages are refused');
 		const { role = 'read', costly = false } = request.routeOptions.config;
+		// A link from elsewhere may lead to the page itself.
 		if (role === 'anyone') return;
+		if (isForeignFetch(request.headers['sec-fetch-site']))
+			throw new Refused(403, 'wrong-origin', 'requests of other pages are refused');
 		const address = request.socket.remoteAddress;
 		request.caller = this.#admittance.admit({ authorization, address, unix: this.#unix });
 		if (request.caller === null || (costly && !request.caller.known))

@@ -37,7 +37,8 @@ export interface ExplainQuery {
 /**
  * All that can be seen and changed while the process runs; what the admin API is made of. Reading is cheap: totals
  * are read off the scoreboard. What asks the workers (sessions) or changes something is a promise.
- * A name that does not exist is a `SluiceError` with code `not-found`; a change that cannot be made one with code
+ * A name that does not exist is a `SluiceError` with code `not-found`, a question that cannot be understood one with
+ * `bad-request`; a change that cannot be made one with code
  * `refused` or `config-invalid`, and nothing has changed then.
  */
 export interface Operations {

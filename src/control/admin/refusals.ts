@@ -17,6 +17,7 @@ export class Refused extends SluiceError {
 
 /** What an operation's error is in HTTP. */
 const STATUS: ReadonlyMap<string, number> = new Map([
+	['bad-request', 400],
 	['not-found', 404],
 	['refused', 409],
 	['restart-needed', 409],

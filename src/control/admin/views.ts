@@ -163,17 +163,20 @@ export const sessionView = z.object({
 	throttled: z.boolean(),
 });
 
-export const sessionQuery = z.object({
-	listener: z.string().optional(),
-	pool: z.string().optional(),
+/** A name as somebody may write it; no name is longer. What a reload took away may still have sessions. */
+export const named = () => z.string().max(512);
+
+export const sessionQuery = z.strictObject({
+	listener: named().optional(),
+	pool: named().optional(),
 	/** Its name; with `pool`. */
-	backend: z.string().optional(),
+	backend: named().optional(),
 	/** An address or a network. */
-	client: z.string().optional(),
-	country: z.string().optional(),
+	client: z.string().max(64).optional(),
+	country: z.string().length(2).optional(),
 	limit: z.coerce.number().int().min(1).max(1_000).default(100),
 	/** What the page before answered as `next`. */
-	after: z.string().optional(),
+	after: z.string().max(32).optional(),
 });
 
 export const sessionPage = z.object({ sessions: z.array(sessionView), next: z.string().nullable() });
@@ -264,9 +267,9 @@ export const alertView = z.object({
 	webhook: z.enum(['none', 'waiting', 'delivered', 'failed']).nullable(),
 });
 
-export const historyQuery = z.object({
+export const historyQuery = z.strictObject({
 	/** `process` or `pool NAME`. */
-	series: z.string().default('process'),
+	series: named().default('process'),
 	/** Absent: all that is kept, 24 hours. */
 	since: z.iso.datetime().optional(),
 });
@@ -292,8 +295,8 @@ export const historyView = z.object({
 });
 
 export const backendAddition = z.strictObject({
-	address: z.string().min(1),
-	name: z.string().min(1).optional(),
+	address: named().min(1),
+	name: named().min(1).optional(),
 	weight: z.int().min(0).max(256).optional(),
 	maxConnections: z.int().min(1).optional(),
 	backup: z.boolean().optional(),

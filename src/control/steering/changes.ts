@@ -1,7 +1,9 @@
+import { isAbsolute } from 'node:path';
 import * as z from 'zod';
 import { SluiceError } from '../../core/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../../core/record.ts';
 import { type BackendAddition, backendState, type ChangeView, shapingChange } from '../admin/views.ts';
+import { checkUnixPath } from '../config/bind-references.ts';
 import { backendName } from '../config/compile.ts';
 import { bucket } from '../config/fields-shaping.ts';
 import { findingsOf, wording } from '../config/findings.ts';
@@ -260,8 +262,18 @@ function bandwidthText(value: ShapingTerms['upload']): string {
 
 function parseBackend(addition: BackendAddition): BackendConfig {
 	const result = backendSchema.safeParse(addition, AS_IN_FILES);
-	if (result.success) return result.data;
+	if (result.success) return withUsablePath(result.data);
 	throw new SluiceError('refused', `backend ${addition.address}: ${firstFault(result.error)}`);
+}
+
+/** There is no file whose folder a path could be relative to. */
+function withUsablePath(backend: BackendConfig): BackendConfig {
+	const { address } = backend;
+	if (address.type !== 'unix') return backend;
+	const [fault] = checkUnixPath(address, []);
+	if (fault === undefined && isAbsolute(address.path)) return backend;
+	const why = fault?.message ?? 'the path has to be absolute';
+	throw new SluiceError('refused', `backend unix:${address.path}: address: ${why}`);
 }
 
 /** Null and absent are unlimited. */

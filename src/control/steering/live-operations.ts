@@ -131,7 +131,7 @@ export class LiveOperations implements Operations {
 	/** Drains that a state file brought back begin anew. */
 	resume(): void {
 		const { changes, config } = this.#steered;
-		for (const pool of config.pools)
+		for (const pool of changes.apply(config).pools)
 			for (const backend of pool.backends)
 				if (changes.stateOf(pool.name, backendName(backend)) === 'draining')
 					this.#drainer.start(pool.name, backendName(backend), null, config.drain);
@@ -246,7 +246,7 @@ export class LiveOperations implements Operations {
 	async sessions({ limit, after, ...query }: SessionQuery): Promise<SessionPage> {
 		const place = after === undefined ? null : parseId(after);
 		if (after !== undefined && place === null)
-			throw new SluiceError('not-found', `after ${after}: no session has such an id`);
+			throw new SluiceError('bad-request', `after ${after}: no session has such an id`);
 		const found = await this.desk.list(filterOf(query), place, limit + 1);
 		const page = found.slice(0, limit).map(sessionView);
 		return { sessions: page, next: found.length > limit ? (page.at(-1)?.id ?? null) : null };
@@ -267,7 +267,7 @@ export class LiveOperations implements Operations {
 		if (asked === undefined) throw new SluiceError('not-found', `there is no listener ${listener}`);
 		const clients = ips.map((ip) => {
 			const address = parseAddress(ip);
-			if (address === null) throw new SluiceError('refused', `${ip} is not an IP address`);
+			if (address === null) throw new SluiceError('bad-request', `${ip} is not an IP address`);
 			return address;
 		});
 		return explain(snapshot, asked, clients, { ...this.#steered.explainParts(), sni, alpn });
@@ -437,7 +437,7 @@ function filterOf(query: Omit<SessionQuery, 'limit' | 'after'>): SessionFilter {
 function networkOf(client: string | undefined): SessionFilter['client'] {
 	if (client === undefined) return null;
 	if (parseNetwork(client) === null)
-		throw new SluiceError('refused', `client ${client}: expected an address or a network`);
+		throw new SluiceError('bad-request', `client ${client}: expected an address or a network`);
 	return buildNetworkTable([client]);
 }
 

@@ -152,6 +152,10 @@ test('pages from elsewhere get nothing: Host and Origin are checked', async (t) 
 		[{ host: own, origin: 'http://evil.example' }, 403],
 		[{ host: own, origin: `https://${own}` }, 403],
 		[{ host: own, origin: 'null' }, 403],
+		[{ host: own, 'sec-fetch-site': 'cross-site' }, 403],
+		[{ host: own, 'sec-fetch-site': 'same-site' }, 403],
+		[{ host: own, 'sec-fetch-site': 'same-origin' }, 200],
+		[{ host: own, 'sec-fetch-site': 'none' }, 200],
 	];
 	for (const [headers, status] of cases)
 		t.equal(

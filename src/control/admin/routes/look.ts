@@ -12,6 +12,7 @@ import {
 	historyQuery,
 	historyView,
 	listenerView,
+	named,
 	poolView,
 	regionView,
 	statusView,
@@ -77,8 +78,8 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		{
 			schema: {
 				summary: 'The busiest clients.',
-				querystring: z.object({
-					listener: z.string().optional(),
+				querystring: z.strictObject({
+					listener: named().optional(),
 					limit: z.coerce.number().int().min(1).max(1_000).default(20),
 				}),
 				response: answers(z.array(clientView)),
@@ -96,7 +97,7 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		{
 			schema: {
 				summary: 'What changed of late, oldest first.',
-				querystring: z.object({ after: z.coerce.number().int().min(0).default(0) }),
+				querystring: z.strictObject({ after: z.coerce.number().int().min(0).default(0) }),
 				response: answers(z.array(eventView)),
 			},
 		},

@@ -1,14 +1,16 @@
 import * as z from 'zod';
 import { LOG_LEVELS } from '../../../core/record.ts';
 import type { AdminServerOptions } from '../server.ts';
-import { diffView, explanationView, reloadView } from '../views.ts';
+import { diffView, explanationView, named, reloadView } from '../views.ts';
 import { type AdminHttp, answers, DONE, done, nameOf } from './typed.ts';
 
 /** Far more than a configuration that people keep; of the request, in bytes. */
 const CANDIDATE_LIMIT = 2 * 1_048_576;
 
 const WRITE = { role: 'write' } as const;
-const listed = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
+/** Given once or several times. */
+const one = z.string().max(255);
+const listed = z.union([one.transform((value) => [value]), z.array(one).max(100)]);
 
 /** The process as a whole: what it would do, its configuration, its log. */
 export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOptions): void {
@@ -17,10 +19,10 @@ export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOpt
 		{
 			schema: {
 				summary: 'What would happen to a client now, and why.',
-				querystring: z.object({
-					listener: z.string(),
+				querystring: z.strictObject({
+					listener: named(),
 					ip: listed,
-					sni: z.string().optional(),
+					sni: z.string().max(255).optional(),
 					alpn: listed.optional(),
 				}),
 				response: answers(explanationView),
