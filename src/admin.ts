@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { AdminKeeper } from './control/admin/keeper.ts';
 import { readAdminTerms } from './control/admin/read-terms.ts';
 import type { AdminServer } from './control/admin/server.ts';
 import type { AdminTerms } from './control/admin/terms.ts';
@@ -13,8 +14,6 @@ import { type MetricSources, takeReadings } from './control/metrics/readings.ts'
 import { LiveOperations, type Steered } from './control/steering/live-operations.ts';
 import { liveSources } from './control/steering/metric-sources.ts';
 import { Tallies } from './control/steering/tallies.ts';
-import { Turns } from './control/turns.ts';
-import { errorText } from './core/errors.ts';
 import type { FromWorker } from './core/messages.ts';
 import { NS_PER_MS } from './core/units.ts';
 
@@ -34,9 +33,7 @@ export class Admin {
 	readonly #alerts: AlertKeeper;
 	readonly #history: HistoryKeeper;
 	readonly #stop = new AbortController();
-	readonly #turns = new Turns();
-	#server: AdminServer | null = null;
-	#terms: AdminTerms | null = null;
+	readonly #server: AdminKeeper;
 
 	constructor(steered: Steered) {
 		this.#steered = steered;
@@ -46,6 +43,7 @@ export class Admin {
 		});
 		const sources = liveSources(steered, this.operations, this.tallies);
 		this.#sources = sources;
+		this.#server = new AdminKeeper({ log: steered.log, after: steered.after, open: (terms) => this.#open(terms) });
 		const clock = {
 			nowMs: () => steered.clock.nowNs() / NS_PER_MS,
 			wallMs: () => steered.clock.wallMs(),
@@ -76,40 +74,21 @@ export class Admin {
 
 	/** Where it listens, or null. */
 	get address(): string | null {
-		return this.#server?.address ?? null;
+		return this.#server.address;
 	}
 
-	/**
-	 * Serves by these terms from now on. Where the address stays the old server closes first, so that for a moment
-	 * nobody answers there.
-	 * @throws SluiceError when it cannot listen; then nobody does, unless the address is another one.
-	 */
-	async serve({ server: terms, alerts }: PreparedAdmin): Promise<void> {
-		if (this.#stop.signal.aborted) return;
+	/** Serves by these terms from the start on. @throws SluiceError when it cannot listen. */
+	async start({ server, alerts }: PreparedAdmin): Promise<void> {
 		this.#alerts.adopt(alerts);
-		this.#history.start(terms !== null);
-		if (JSON.stringify(terms) === JSON.stringify(this.#terms)) return;
-		const before = this.#server;
-		const stays = terms !== null && JSON.stringify(terms.bind) === JSON.stringify(this.#terms?.bind);
-		if (stays) {
-			await before?.close();
-			this.#server = null;
-			this.#terms = null;
-		}
-		this.#server = terms === null ? null : await this.#open(terms);
-		this.#terms = terms;
-		if (!stays) await before?.close();
-		if (this.#server !== null) this.#steered.log.info('admin listening', { address: this.#server.address });
+		this.#history.start(server !== null);
+		await this.#server.start(server);
 	}
 
-	/**
-	 * As `serve`, soon, and what goes wrong is told: a reload is not undone for it, nor does it wait, since the server
-	 * that is to close may be the one that still owes the answer to it.
-	 */
-	serveSoon(terms: PreparedAdmin): void {
-		this.#turns
-			.run(() => this.serve(terms))
-			.catch((error) => this.#steered.log.error('admin not listening', { reason: errorText(error) }));
+	/** As a reload wants it. A reload is not undone for what could not be done: it is answered here, and tried again. */
+	adopt({ server, alerts }: PreparedAdmin): Promise<string | null> {
+		this.#alerts.adopt(alerts);
+		this.#history.start(server !== null);
+		return this.#server.adopt(server);
 	}
 
 	/** An answer of a worker to what was asked of it. */
@@ -122,8 +101,7 @@ export class Admin {
 		this.#alerts.stop();
 		this.#history.stop();
 		this.#stop.abort();
-		await this.#server?.close();
-		this.#server = null;
+		await this.#server.stop();
 	}
 
 	/** What only a server needs is loaded for one alone: it is most of what the main thread would load. */

@@ -1,12 +1,14 @@
 import { randomInt } from 'node:crypto';
-import { extname } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { Admin } from './admin.ts';
 import { monotonicClock } from './clock.ts';
 import { AddressBook, type AddressPlan, type ListeningAddress } from './control/addresses.ts';
 import type { Operations } from './control/admin/operations.ts';
 import { type ConfigDiff, describeDiff, diffConfigs, diffFields } from './control/config/diff.ts';
-import { parseConfigText } from './control/config/load.ts';
+import { DiffApart } from './control/config/diff-apart.ts';
+import { readingOf, stampOfAll } from './control/config/reading.ts';
 import type { Config } from './control/config/schema.ts';
 import { EngineNotes } from './control/engine-notes.ts';
 import { FileWatch } from './control/file-watch.ts';
@@ -20,7 +22,7 @@ import { Probes } from './control/probes.ts';
 import { RecordPump } from './control/record-pump.ts';
 import { everyInterval, type Lookup, RELOAD_LOOKUPS_MS, START_LOOKUPS_MS, systemLookup } from './control/resolve.ts';
 import { type Prepared, type Renewal, SnapshotSources } from './control/snapshot-sources.ts';
-import type { RuntimeChanges } from './control/steering/changes.ts';
+import type { Emptied, RuntimeChanges } from './control/steering/changes.ts';
 import type { Steered } from './control/steering/live-operations.ts';
 import { StateFile } from './control/steering/state-file.ts';
 import { Turns } from './control/turns.ts';
@@ -58,6 +60,11 @@ export interface ConfigFile {
 	readonly stamp: string;
 }
 
+/** What a reload changed, and what of it could not be done yet; that is tried again. */
+export interface Reloaded extends ConfigDiff {
+	readonly warnings: readonly string[];
+}
+
 /** The worker's entry beside this file: `.ts` from source, `.js` in the built package. */
 const WORKER_URL = new URL(`./worker${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
 
@@ -93,8 +100,13 @@ export class App {
 	/** Made while it runs; what the file has is in `config`. */
 	private changes: RuntimeChanges;
 	private config: Config;
+	/** What was read for `config`, see `readingOf`. */
+	private loaded: string | null = null;
+	/** The state of the files before they were read at the start. */
+	private stamp: string | undefined;
 	private phase: 'starting' | 'running' | 'stopping' = 'starting';
 	private readonly patience = new Patience();
+	private readonly diffs = new DiffApart();
 	private readonly stopped = Promise.withResolvers<void>();
 	/** What is done one after the other: the start, reloads, changed names, a changed database. */
 	private readonly turns = new Turns();
@@ -166,7 +178,11 @@ export class App {
 			changed: (what) => this.admin.tallies.health(what),
 		});
 		this.admin = new Admin(this.steered());
-		this.watch = new FileWatch({ every: everyInterval, changed: () => this.fileChanged() });
+		this.watch = new FileWatch({
+			every: everyInterval,
+			changed: () => this.fileChanged(),
+			stamp: (path) => stampOfAll(path, this.config),
+		});
 	}
 
 	/** Every address that is listened on, with its real port, in file order. */
@@ -206,8 +222,13 @@ export class App {
 	}
 
 	private async open(): Promise<void> {
+		const { file } = this.options;
+		if (file !== undefined) this.stamp = await stampOfAll(file.path, this.config, Promise.resolve(file.stamp));
+		this.loaded = await readingOf(this.config);
 		const terms = await this.admin.prepare(this.config);
+		this.fillEmptied();
 		const config = this.changes.apply(this.config);
+		this.log.setLevel(config.log.level);
 		const prepared = await this.sources.prepare(config, START_LOOKUPS_MS);
 		const plan = await this.book.plan(config);
 		this.refuseWhenStopping();
@@ -217,7 +238,7 @@ export class App {
 			throw new SluiceError('cannot-bind', failures.join('\n'), { exitCode: EXIT.cannotStart });
 		}
 		this.refuseWhenStopping();
-		await this.admin.serve(terms);
+		await this.admin.start(terms);
 		this.refuseWhenStopping();
 		this.phase = 'running';
 		this.admin.operations.resume();
@@ -232,18 +253,18 @@ export class App {
 	 * `load` is called when its turn has come. What went wrong is logged, too.
 	 * @throws SluiceError naming the keys that need a restart, or the addresses that cannot be bound.
 	 */
-	reload(load: () => Config): Promise<ConfigDiff> {
-		return this.turns.run(async () => {
-			try {
-				const diff = await this.replaceConfig(load());
-				this.admin.tallies.reloads.done += 1;
-				return diff;
-			} catch (error) {
-				this.admin.tallies.reloads.refused += 1;
-				tellRefused(this.log, error);
-				throw error;
-			}
-		});
+	reload(load: () => Config): Promise<Reloaded> {
+		return this.turns.run(() => this.tellingRefusals(() => this.replaceConfig(load())));
+	}
+
+	private async tellingRefusals<T>(work: () => Promise<T>): Promise<T> {
+		try {
+			return await work();
+		} catch (error) {
+			this.admin.tallies.reloads.refused += 1;
+			tellRefused(this.log, error);
+			throw error;
+		}
 	}
 
 	/**
@@ -272,7 +293,8 @@ export class App {
 		this.patience.hurry();
 	}
 
-	private async replaceConfig(next: Config): Promise<ConfigDiff> {
+	private async replaceConfig(next: Config): Promise<Reloaded> {
+		const loaded = await readingOf(next);
 		const diff = diffConfigs(this.config, next);
 		if (diff.restart.length > 0) {
 			const keys = diff.restart.join(', ');
@@ -280,19 +302,23 @@ export class App {
 		}
 		if (this.native === null) refuseWaiting(next);
 		const terms = await this.admin.prepare(next);
+		this.refuseEmptied(next);
 		const config = this.changes.apply(next);
 		const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
 		const plan = await this.book.plan(config);
 		const failures = await this.publish(config, plan, prepared);
 		this.config = next;
-		this.admin.serveSoon(terms);
+		const fault = await this.admin.adopt(terms);
+		const warnings = [...failures, ...(fault === null ? [] : [fault])];
 		this.followFile();
 		this.sources.adopt(config, prepared, this.fleet.snapshotId);
 		this.log.setLevel(config.log.level);
 		this.log.info('reloaded', { snapshot: this.fleet.snapshotId, summary: describeDiff(diff), ...diffFields(diff) });
 		warnOfCap(this.log, config, this.native);
 		this.tellListening(plan, failures);
-		return diff;
+		this.loaded = loaded;
+		this.admin.tallies.reloads.done += 1;
+		return { ...diff, warnings };
 	}
 
 	/** Puts further changes in force, and keeps them where they are to be kept. All or nothing. */
@@ -302,19 +328,45 @@ export class App {
 			const changes = this.changes.copy();
 			make(changes, this.changes.apply(this.config));
 			const config = changes.apply(this.config);
-			const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
-			const plan = await this.book.plan(config);
-			this.refuseWhenStopping();
-			this.state.write(changes);
-			try {
-				await this.publish(config, plan, prepared);
-			} catch (error) {
-				this.state.write(this.changes);
-				throw error;
-			}
+			await (this.concernsSessions(config) ? this.putInForce(changes, config) : this.state.write(changes));
 			this.changes = changes;
-			this.sources.adopt(config, prepared, this.fleet.snapshotId);
+			this.log.setLevel(config.log.level);
 		});
+	}
+
+	private async putInForce(changes: RuntimeChanges, config: Config): Promise<void> {
+		const prepared = await this.sources.prepare(config, RELOAD_LOOKUPS_MS);
+		const plan = await this.book.plan(config);
+		this.refuseWhenStopping();
+		await this.state.write(changes);
+		try {
+			await this.publish(config, plan, prepared);
+		} catch (error) {
+			await this.state.write(this.changes);
+			throw error;
+		}
+		this.sources.adopt(config, prepared, this.fleet.snapshotId);
+	}
+
+	/** Whether it differs from what is in force in more than the level of the log, which the workers do not know. */
+	private concernsSessions(config: Config): boolean {
+		const { log } = config;
+		return !isDeepStrictEqual({ ...this.changes.apply(this.config), log }, config);
+	}
+
+	/** A reload can be refused: what an operator took away is not brought back behind their back. */
+	private refuseEmptied(next: Config): void {
+		const faults = this.changes.emptied(next).map(emptiedText);
+		if (faults.length > 0) throw new SluiceError('refused', faults.join('\n'));
+	}
+
+	/** A start cannot: a pool is better served by what was taken away before than by nothing. */
+	private fillEmptied(): void {
+		for (const { pool, removed } of this.changes.emptied(this.config)) {
+			this.changes.forgetRemovals(pool);
+			const backends = removed.map(({ backend }) => backend).join(' ');
+			this.log.warn('removed backends are back: the pool has no others', { pool, backends });
+		}
 	}
 
 	/** What the admin side may look at and act on. */
@@ -352,7 +404,7 @@ export class App {
 			engineOf: (listener) => fleet.engineOf(listener),
 			change: (make) => this.change(make),
 			reload: () => this.reload(() => this.loadAgain()),
-			diff: (candidate) => diffConfigs(this.config, this.loadCandidate(candidate)),
+			diff: (candidate) => this.diffs.compare({ config: this.config, candidate, folder: this.folder }),
 			explainParts: () => ({
 				live: fleet.shared.scoreboard,
 				geo: makeGeoReader(snapshotOf(fleet).geo, this.databases.open(snapshotOf(fleet).geo.database)),
@@ -368,12 +420,19 @@ export class App {
 	private followFile(): void {
 		const { file } = this.options;
 		const watched = this.config.watch && this.phase === 'running' && file !== undefined;
-		this.watch.follow(watched ? file.path : null, file?.stamp);
+		this.watch.follow(watched ? file.path : null, this.stamp);
 	}
 
 	private fileChanged(): void {
 		// Why it was refused is in the log.
-		this.reload(() => this.loadAgain()).catch(() => {});
+		this.turns.run(() => this.tellingRefusals(() => this.reloadIfOther())).catch(() => {});
+	}
+
+	/** Somebody else may have asked for a reload since the file changed: what is in force already is left alone. */
+	private async reloadIfOther(): Promise<void> {
+		const next = this.loadAgain();
+		if ((await readingOf(next)) !== this.loaded) await this.replaceConfig(next);
+		else this.log.debug('what has changed is in force already');
 	}
 
 	private loadAgain(): Config {
@@ -381,8 +440,10 @@ export class App {
 		throw new SluiceError('refused', 'the configuration was given by a program: that has to reload it');
 	}
 
-	private loadCandidate(text: string): Config {
-		return parseConfigText(text, { file: this.options.file?.path ?? 'candidate' });
+	/** What relative paths of a configuration are relative to. */
+	private get folder(): string {
+		const { file } = this.options;
+		return file === undefined ? process.cwd() : dirname(resolve(file.path));
 	}
 
 	/** Answers the addresses that could not be opened; they are told of, and tried again. */
@@ -447,6 +508,11 @@ export class App {
 		await this.fleet.dismiss();
 		await this.pump.finish(LAST_WORDS_MS);
 	}
+}
+
+function emptiedText({ pool, removed }: Emptied): string {
+	const names = removed.map(({ backend, by, time }) => `${backend} (by ${by}, ${time})`).join(', ');
+	return `pool ${pool}: nothing would be left in it, since ${names} ${removed.length === 1 ? 'was' : 'were'} removed at run time; leave it another backend, or bring one back with \`sluice add\`; nothing was changed`;
 }
 
 function snapshotOf({ snapshot }: Fleet): Snapshot {

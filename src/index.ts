@@ -1,12 +1,12 @@
-import { App } from './app.ts';
+import { App, type Reloaded } from './app.ts';
 import type { AccessLine } from './control/access-line.ts';
 import type { ListeningAddress } from './control/addresses.ts';
-import type { ConfigDiff } from './control/config/diff.ts';
 import { parseConfigObject } from './control/config/load.ts';
 import type { ConfigInput } from './control/config/schema.ts';
 import { Log } from './control/log.ts';
 import type { LogEvent } from './core/record.ts';
 
+export type { Reloaded } from './app.ts';
 export type { AccessLine } from './control/access-line.ts';
 export type { ListeningAddress } from './control/addresses.ts';
 export type { ConfigDiff, NameChanges } from './control/config/diff.ts';
@@ -32,7 +32,7 @@ export interface Sluice extends AsyncDisposable {
 	 * Puts another configuration in force. All or nothing.
 	 * @throws ConfigError when it is not valid, SluiceError when it needs a restart or an address cannot be bound.
 	 */
-	reload(config: ConfigInput): Promise<ConfigDiff>;
+	reload(config: ConfigInput): Promise<Reloaded>;
 	/**
 	 * Stops accepting, lets sessions go on for `drainMs` (absent: the configuration's `drain`), closes the rest.
 	 * `await using` closes with 0.

@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { errorText } from '../core/errors.ts';
-import type { AccessRecord, LogEvent, LogLevel } from '../core/record.ts';
+import { type AccessRecord, LOG_LEVELS, type LogEvent, type LogLevel } from '../core/record.ts';
 import { type AccessLine, accessLine } from './access-line.ts';
 import type { LineOutput } from './line-output.ts';
 
@@ -13,16 +13,15 @@ export interface LogTargets {
 	readonly onRecord: ((record: AccessLine) => void) | null;
 }
 
-const ORDER: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
-
 /**
- * Formats what the process has to tell. The level filters log events only; which sessions get an access
- * record is `log.access`, decided where the session ends.
+ * Formats what the process has to tell. The level filters log events only, and of them not what operators have
+ * changed; which sessions get an access record is `log.access`, decided where the session ends.
  */
 export class Log {
 	private readonly targets: LogTargets;
 	private readonly events: Logger | null;
 	private readonly records: Logger | null;
+	private readonly orders: Logger | null;
 	private level: LogLevel;
 	private watcher: ((event: LogEvent) => void) | null = null;
 
@@ -33,6 +32,8 @@ export class Log {
 		const sink = output === null ? null : { write: (line: string) => output.write(line) };
 		const formatters = { level: (label: string) => ({ level: label }) };
 		this.events = sink && pino({ base: null, level, formatters, timestamp: pino.stdTimeFunctions.isoTime }, sink);
+		this.orders =
+			sink && pino({ base: null, level: 'info', formatters, timestamp: pino.stdTimeFunctions.isoTime }, sink);
 		// A record carries the time at which its session ended.
 		this.records = sink && pino({ base: null, level: 'info', formatters, timestamp: false }, sink);
 	}
@@ -69,7 +70,15 @@ export class Log {
 	event(event: LogEvent): void {
 		this.watcher?.(event);
 		this.events?.[event.level](event.fields, event.msg);
-		if (ORDER.indexOf(event.level) >= ORDER.indexOf(this.level)) this.targets.onLog?.(event);
+		if (LOG_LEVELS.indexOf(event.level) >= LOG_LEVELS.indexOf(this.level)) this.targets.onLog?.(event);
+	}
+
+	/** What somebody had changed, and who: told whatever the level. */
+	audit(msg: string, fields: LogFields): void {
+		const event: LogEvent = { level: 'info', msg, fields };
+		this.watcher?.(event);
+		this.orders?.info(fields, msg);
+		this.targets.onLog?.(event);
 	}
 
 	access(record: AccessRecord): void {

@@ -30,7 +30,9 @@ export interface AccessRecord {
 	detail: string | null;
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+/** The least important first. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** A log line of a worker; `fields` are flat and small. */
 export interface LogEvent {

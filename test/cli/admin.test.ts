@@ -174,12 +174,27 @@ test('a token is never taken from the command line itself', async (t) => {
 	t.match(await command('status', '--token', `file:${folder}/none`), { code: 1, stderr: /no such file/ });
 });
 
+test('a token is not sent in the clear to another machine', async (t) => {
+	process.env.SLUICE_TEST_TOKEN = 'a-token-0123456789';
+	const { ask } = await asking(t);
+	const withToken = ['--token', 'env:SLUICE_TEST_TOKEN'];
+	for (const admin of ['192.0.2.1:9900', 'http://admin.example:9900', '[2001:db8::1]:9900', '0.0.0.0:9900']) {
+		const { code, stderr } = await command('status', '--admin', admin, ...withToken);
+		t.equal(code, 1, admin);
+		t.match(stderr, /a token is not sent in the clear to another machine: say https:\/\/.*:9900, or/);
+		t.notMatch(stderr, /0123456789/);
+	}
+	for (const admin of ['127.0.0.1:1', 'localhost:1', '[::1]:1', 'https://127.0.0.1:1'])
+		t.match(await command('status', '--admin', admin, ...withToken), { code: 2, stderr: /cannot reach/ }, admin);
+	t.match(await ask('status', '--token', 'env:SLUICE_TEST_TOKEN'), { code: 1, stderr: /a token is needed/ });
+});
+
 test('diff sends the file and prints what would change', async (t) => {
 	let sent = '';
 	const { ask, folder } = await asking(t, {
-		diff: (candidate) => {
+		diff: async (candidate) => {
 			sent = candidate;
-			if (candidate === 'bad') throw new SluiceError('config-invalid', 'sluice.yaml:1:1: is not a mapping');
+			if (candidate === 'bad') throw new SluiceError('config-invalid', 'candidate:1:1: is not a mapping');
 			return {
 				...NO_DIFF,
 				summary: 'x',
@@ -195,7 +210,7 @@ test('diff sends the file and prints what would change', async (t) => {
 	t.equal(sent, 'listeners: []\n');
 	t.equal(stdout, '+ pools us\n~ pools eu\n! workers: needs a restart, a reload would be refused\n');
 	writeFileSync(file, 'bad');
-	t.match(await ask('diff', file), { code: 1, stderr: /is not a mapping/ });
+	t.match(await ask('diff', file), { code: 1, stderr: /next\.yaml:1:1: is not a mapping/ });
 	t.match(await ask('diff', join(folder, 'none')), { code: 1, stderr: /no such file/ });
 });
 

@@ -108,12 +108,12 @@ t.test('an access record has every field, absent ones null', (t) => {
 	t.end();
 });
 
-t.test('the level filters events, never access records', (t) => {
+t.test('the level filters events, never access records nor what operators changed', (t) => {
 	for (const [level, messages] of [
-		['debug', ['debug', 'info', 'warn', 'error', 'session']],
-		['info', ['info', 'warn', 'error', 'session']],
-		['warn', ['warn', 'error', 'session']],
-		['error', ['error', 'session']],
+		['debug', ['debug', 'info', 'warn', 'error', 'audit', 'session']],
+		['info', ['info', 'warn', 'error', 'audit', 'session']],
+		['warn', ['warn', 'error', 'audit', 'session']],
+		['error', ['error', 'audit', 'session']],
 	] as const) {
 		const heard: string[] = [];
 		const { output, parsed } = bench();
@@ -126,6 +126,7 @@ t.test('the level filters events, never access records', (t) => {
 		log.info('info');
 		log.warn('warn');
 		log.error('error');
+		log.audit('audit', { by: 'a test' });
 		log.access(RECORD);
 		t.strictSame(
 			parsed().map((line) => line.msg),

@@ -146,7 +146,7 @@ export function fakeOperations(answers: Partial<Operations> = {}): {
 			throw new SluiceError('refused', 'eu-1 is the last backend of pool eu');
 		},
 		setShaping: note('setShaping'),
-		setLogLevel: (...args) => void asked.push(['setLogLevel', ...args]),
+		setLogLevel: note('setLogLevel'),
 		explain: ({ listener, ips }) => ({
 			listener,
 			clients: ips.map((client) => ({
@@ -164,9 +164,9 @@ export function fakeOperations(answers: Partial<Operations> = {}): {
 		}),
 		reload: async (by) => {
 			asked.push(['reload', by]);
-			return NO_DIFF;
+			return { ...NO_DIFF, warnings: [] };
 		},
-		diff: () => NO_DIFF,
+		diff: async () => NO_DIFF,
 	};
 	// Getters stay getters.
 	Object.defineProperties(operations, Object.getOwnPropertyDescriptors(answers));

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
 import type { z } from 'zod';
+import { isLoopback } from '../../control/admin/access.ts';
 import { fileFault } from '../../control/file-faults.ts';
 import { EXIT, errorText, SluiceError } from '../../core/errors.ts';
 
@@ -38,6 +40,7 @@ export class AdminClient {
 		this.#place = place;
 		this.#connection = parsePlace(place.admin);
 		this.#token = place.token === null ? null : readToken(place.token);
+		if (this.#token !== null) refuseInTheClear(place.admin, this.#connection);
 		this.#ca = place.ca === null ? null : readOrTell(place.ca, '--ca');
 	}
 
@@ -108,6 +111,15 @@ function parsePlace(admin: string): Connection {
 		throw new SluiceError('bad-address', `--admin ${admin}: expected HOST:PORT, https://HOST:PORT or unix:/PATH`);
 	const secure = url.protocol === 'https:';
 	return { secure, host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || (secure ? '443' : '9900') };
+}
+
+/** A token in the clear belongs to whoever is on the way. */
+function refuseInTheClear(admin: string, connection: Connection): void {
+	if (connection.secure || 'socketPath' in connection) return;
+	const { host, port } = connection;
+	if (host === 'localhost' || (isIP(host) !== 0 && isLoopback(host))) return;
+	const text = `--admin ${admin}: a token is not sent in the clear to another machine: say https://${isIP(host) === 6 ? `[${host}]` : host}:${port}, or reach it by a unix socket or a tunnel to 127.0.0.1`;
+	throw new SluiceError('token-in-the-clear', text);
 }
 
 function readToken(reference: string): string {

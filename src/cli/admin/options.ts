@@ -12,7 +12,8 @@ export interface AdminOptions {
 
 export const ADMIN_HELP = `
 The balancer is asked by its admin API (key \`admin\` of its configuration). A unix socket needs no token; loopback may
-read without one. SLUICE_ADMIN and SLUICE_TOKEN in the environment stand for --admin and --token env:SLUICE_TOKEN.`;
+read without one. A token is sent to other machines by https:// alone.
+SLUICE_ADMIN and SLUICE_TOKEN in the environment stand for --admin and --token env:SLUICE_TOKEN.`;
 
 /** Adds the options that say which balancer is meant. */
 export function askingCommand(program: Command, nameAndArguments: string, description: string): Command {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
-import { type DiffView, diffView } from '../../control/admin/views.ts';
+import { type DiffView, diffView, reloadView } from '../../control/admin/views.ts';
 import { fileFault } from '../../control/file-faults.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { CommandContext } from '../terminal.ts';
@@ -104,18 +104,20 @@ export function addSteerCommands(program: Command, { terminal }: CommandContext)
 	askingCommand(program, 'reload', 'Have a running balancer read its configuration file again.')
 		.addHelpText(
 			'after',
-			`\nSays what was added (+), removed (-) and changed (~).\n\nExample:\n  sluice reload\n${ADMIN_HELP}`,
+			`\nSays what was added (+), removed (-) and changed (~), and what could not be done yet (not yet:).\n\nExample:\n  sluice reload\n${ADMIN_HELP}`,
 		)
 		.action(async (options: AdminOptions) => {
-			const diff = await clientOf(options).send('POST', '/reload', {}, diffView);
-			print(terminal, options, diff, [`reloaded: ${diff.summary}`]);
+			const reloaded = await clientOf(options).send('POST', '/reload', {}, reloadView);
+			print(terminal, options, reloaded, [`reloaded: ${reloaded.summary}`]);
+			for (const warning of reloaded.warnings) terminal.err(`not yet: ${warning}`);
 		});
 
 	askingCommand(program, 'diff <file>', 'Tell what a reload with this file would change.')
 		.addHelpText('after', `\nExample:\n  sluice diff sluice.yaml.new\n${ADMIN_HELP}`)
 		.action(async (file: string, options: AdminOptions) => {
 			const configuration = readCandidate(file);
-			const diff = await clientOf(options).send('POST', '/diff', { configuration }, diffView);
+			const asked = clientOf(options).send('POST', '/diff', { configuration }, diffView);
+			const diff = await asked.catch((error) => Promise.reject(inFile(error, file)));
 			print(terminal, options, diff, diffText(diff));
 		});
 }
@@ -126,6 +128,17 @@ function readCandidate(file: string): string {
 	} catch (error) {
 		throw new SluiceError('file-unreadable', `${file}: cannot be read: ${fileFault(error)}`);
 	}
+}
+
+/** The balancer knows the text alone, not what its file is called here. */
+function inFile(error: unknown, file: string): unknown {
+	if (!(error instanceof SluiceError)) return error;
+	const { code, message, exitCode } = error;
+	return new SluiceError(
+		code,
+		message.replaceAll(/\bcandidate:(?=\d+:\d+: )/g, () => `${file}:`),
+		{ exitCode },
+	);
 }
 
 function diffText(diff: DiffView): string[] {

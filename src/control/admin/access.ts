@@ -6,6 +6,8 @@ import type { AdminTerms, Role } from './terms.ts';
 export interface Caller {
 	readonly roles: ReadonlySet<Role>;
 	readonly name: string;
+	/** By a token or as the owner of the socket; false: let in for coming from loopback alone. */
+	readonly known: boolean;
 }
 
 /** What a request shows of its sender. */
@@ -57,10 +59,11 @@ export class Admittance {
 		const from = unix ? 'the unix socket' : (address ?? 'nowhere');
 		if (authorization !== undefined) {
 			const known = this.#find(/^Bearer +(\S+)\s*$/i.exec(authorization)?.[1] ?? '');
-			return known === null ? null : { roles: known.roles, name: `${known.label} from ${from}` };
+			return known === null ? null : { roles: known.roles, name: `${known.label} from ${from}`, known: true };
 		}
-		if (unix) return { roles: OWNER, name: from };
-		return address !== undefined && isLoopback(address) ? { roles: READER, name: `loopback (${from})` } : null;
+		if (unix) return { roles: OWNER, name: from, known: true };
+		if (address === undefined || !isLoopback(address)) return null;
+		return { roles: READER, name: `loopback (${from})`, known: false };
 	}
 
 	/** Every token is looked at, whichever fits: how long it takes tells nothing. */

@@ -15,6 +15,7 @@ import type {
 	ListenerView,
 	PoolView,
 	RegionView,
+	ReloadView,
 	SessionPage,
 	SessionQuery,
 	SessionView,
@@ -36,7 +37,8 @@ export interface ExplainQuery {
 /**
  * All that can be seen and changed while the process runs; what the admin API is made of. Reading is cheap: totals
  * are read off the scoreboard. What asks the workers (sessions) or changes something is a promise.
- * A name that does not exist is a `SluiceError` with code `not-found`; a change that cannot be made one with code
+ * A name that does not exist is a `SluiceError` with code `not-found`, a question that cannot be understood one with
+ * `bad-request`; a change that cannot be made one with code
  * `refused` or `config-invalid`, and nothing has changed then.
  */
 export interface Operations {
@@ -73,10 +75,11 @@ export interface Operations {
 	/** `place`: `listener NAME`, `region NAME`, `pool NAME` or `backend POOL/NAME`. */
 	setShaping(place: string, change: ShapingChange, by: Requester): Promise<void>;
 
-	setLogLevel(level: LogLevel, by: Requester): void;
+	/** Null: as the file has it. */
+	setLogLevel(level: LogLevel | null, by: Requester): Promise<void>;
 	explain(query: ExplainQuery): Explanation;
 	/** Reads the configuration file again and puts it in force. */
-	reload(by: Requester): Promise<DiffView>;
+	reload(by: Requester): Promise<ReloadView>;
 	/** What a reload with this text would change; it is read as if it stood where the configuration file does. */
-	diff(candidate: string): DiffView;
+	diff(candidate: string): Promise<DiffView>;
 }

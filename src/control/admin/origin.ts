@@ -20,6 +20,13 @@ export function isOurHost(header: string | undefined, names: readonly string[]):
 	);
 }
 
+/**
+ * Whether a browser says that a page of another site asks (W3C Fetch Metadata, `Sec-Fetch-Site`): images and scripts are
+ * fetched without an `Origin`. No browser says nothing.
+ */
+export const isForeignFetch = (site: string | string[] | undefined): boolean =>
+	site !== undefined && site !== 'same-origin' && site !== 'none';
+
 /** Whether what a browser says of the page that asks (RFC 6454 section 7) is this server itself; no browser says nothing. */
 export function isOurOrigin(origin: string | undefined, host: string | undefined, scheme: 'http' | 'https'): boolean {
 	return origin === undefined || (host !== undefined && origin.toLowerCase() === `${scheme}://${host.toLowerCase()}`);

@@ -1,36 +1,22 @@
-import { X509Certificate } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import type { Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import {
-	createJsonSchemaTransform,
-	hasZodFastifySchemaValidationErrors,
-	serializerCompiler,
-	validatorCompiler,
-} from 'fastify-type-provider-zod';
+import { type FastifyInstance, type FastifyServerOptions, fastify } from 'fastify';
+import { createJsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { formatTarget } from '../../core/address.ts';
 import { bindCause } from '../../core/bind-failure.ts';
-import { ConfigError, EXIT, errorText, SluiceError } from '../../core/errors.ts';
+import { EXIT, errorText, SluiceError } from '../../core/errors.ts';
 import { removeStaleSocket } from '../bind.ts';
 import type { Log } from '../log.ts';
-import { Admittance, type Caller } from './access.ts';
+import { CONNECTION_CAPS, type ConnectionCaps, Connections } from './connections.ts';
+import { Guard, type RequestRates } from './guard.ts';
 import type { Operations } from './operations.ts';
-import { isOurHost, isOurOrigin } from './origin.ts';
+import { answerError, pathOf } from './refusals.ts';
 import { addRoutes } from './routes/index.ts';
-import type { AdminTerms, Role } from './terms.ts';
-
-declare module 'fastify' {
-	interface FastifyContextConfig {
-		/** What a caller must be allowed for this route; `anyone`: no token is needed. */
-		readonly role?: Role | 'anyone';
-	}
-	interface FastifyRequest {
-		caller: Caller | null;
-	}
-}
+import type { AdminTerms } from './terms.ts';
 
 export interface AdminServerOptions {
 	readonly terms: AdminTerms;
@@ -39,32 +25,59 @@ export interface AdminServerOptions {
 	readonly version: string;
 	/** The text of `/metrics`. */
 	metrics(): Promise<{ readonly type: string; readonly text: string }>;
+	/** In place of those of life, for tests. */
+	readonly rates?: RequestRates;
+	readonly caps?: ConnectionCaps;
+	readonly patience?: ClientPatience;
 }
 
-/** Of a body; a candidate configuration for `diff` is the largest. */
-const BODY_LIMIT = 4 * 1_048_576;
-/** A client that is slower than this is gone. */
-const REQUEST_TIMEOUT_MS = 10_000;
-const CONNECTIONS = 256;
-/** Requests of one address in `RATE_WINDOW`; a dashboard makes about three a second. */
-const RATE = 600;
-const RATE_WINDOW = '10 seconds';
+/** How long a client may take, in milliseconds. */
+export interface ClientPatience {
+	/** For a TLS handshake, and for the head of a request, also of one that never begins. */
+	readonly headMs: number;
+	/** For a whole request. */
+	readonly requestMs: number;
+	/** Between an answer and the next request. */
+	readonly keepAliveMs: number;
+	/** To take any part of an answer, which the longest reload has to begin within. */
+	readonly stuckMs: number;
+	/** How often the first two are looked at. */
+	readonly lookMs: number;
+}
+
+const PATIENCE: ClientPatience = {
+	headMs: 5_000,
+	requestMs: 10_000,
+	keepAliveMs: 15_000,
+	stuckMs: 60_000,
+	lookMs: 1_000,
+};
+
+/** Of a body, but where a route says otherwise. */
+const BODY_LIMIT = 64 * 1_024;
+/** Of a name in a path: a pool's and a host name with its port. */
+const PARAMETER_LIMIT = 512;
+
+const SECURE = { minVersion: 'TLSv1.2' } as const;
 
 /** The HTTP side of `Operations`: one listening socket, in the control plane. */
 export class AdminServer {
 	readonly #http: FastifyInstance;
-	readonly #terms: AdminTerms;
+	readonly #guard: Guard;
+	#terms: AdminTerms;
 
-	private constructor(http: FastifyInstance, terms: AdminTerms) {
+	private constructor(http: FastifyInstance, guard: Guard, terms: AdminTerms) {
 		this.#http = http;
+		this.#guard = guard;
 		this.#terms = terms;
 	}
 
 	/** @throws SluiceError exit code 2 when it cannot listen there. */
 	static async open(options: AdminServerOptions): Promise<AdminServer> {
 		const { terms } = options;
-		const http = await build(options);
-		const server = new AdminServer(http, terms);
+		const guard = new Guard(terms, options.rates);
+		const http = await build(options, guard);
+		const server = new AdminServer(http, guard, terms);
 		try {
 			await server.#listen();
 		} catch (error) {
@@ -81,6 +94,24 @@ export class AdminServer {
 		const { bind } = this.#terms;
 		if (bind.type === 'unix') return formatTarget(bind);
 		return formatTarget({ ...bind, port: (this.#http.server.address() as AddressInfo).port });
+	}
+
+	/** Other tokens from the next request on, and another certificate from the next handshake on; not another address. */
+	adopt(terms: AdminTerms): void {
+		this.#guard.adopt(terms);
+		const { tls } = terms;
+		if (tls !== null && this.#terms.tls !== null)
+			(this.#http.server as unknown as SecureServer).setSecureContext({
+				...SECURE,
+				cert: tls.certificate,
+				key: tls.key,
+			});
+		this.#terms = { ...this.#terms, tokens: terms.tokens, tls: this.#terms.tls && (tls ?? this.#terms.tls) };
+	}
+
+	/** Its address is free for another one from now on; what is open goes on. `close` follows. */
+	release(): void {
+		if (this.#http.server.listening) this.#http.server.close();
 	}
 
 	/** Answers what is being asked for a moment longer, then closes whatever is open. */
@@ -109,28 +140,22 @@ export class AdminServer {
 	}
 }
 
-async function build(options: AdminServerOptions): Promise<FastifyInstance> {
-	const { terms, version } = options;
-	const http = instanceOf(terms);
-	http.server.maxConnections = CONNECTIONS;
+async function build(options: AdminServerOptions, guard: Guard): Promise<FastifyInstance> {
+	const { version, log } = options;
+	const http = instanceOf(options, guard);
 	http.setValidatorCompiler(validatorCompiler);
 	http.setSerializerCompiler(serializerCompiler);
 	takeEmptyBodies(http);
 	http.decorateRequest('caller', null);
-	guard(http, options);
-	http.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.log));
+	await http.register(rateLimit, { global: false });
+	guard.stand(http);
+	followConnections(http, new Connections(options.caps ?? CONNECTION_CAPS));
+	http.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
 	http.setNotFoundHandler(async (request, reply) =>
 		reply
 			.code(404)
 			.send({ code: 'not-found', message: `${request.method} ${pathOf(request)}: there is no such route` }),
 	);
-	await http.register(rateLimit, {
-		max: RATE,
-		timeWindow: RATE_WINDOW,
-		keyGenerator: ({ socket }) => socket.remoteAddress ?? 'unix',
-		errorResponseBuilder: (_request, { after }) =>
-			new SluiceError('too-many-requests', `too many requests: try again in ${after}`),
-	});
 	await http.register(swagger, {
 		openapi: {
 			openapi: '3.1.0',
@@ -148,18 +173,38 @@ async function build(options: AdminServerOptions): Promise<FastifyInstance> {
 	return http;
 }
 
-function instanceOf({ tls }: AdminTerms): FastifyInstance {
+function instanceOf({ terms, patience = PATIENCE, log }: AdminServerOptions, guard: Guard): FastifyInstance {
+	const { tls } = terms;
+	const inTime = { headersTimeout: patience.headMs, connectionsCheckingInterval: patience.lookMs };
 	const common = {
 		bodyLimit: BODY_LIMIT,
-		requestTimeout: REQUEST_TIMEOUT_MS,
-		connectionTimeout: 60_000,
-		keepAliveTimeout: 30_000,
+		routerOptions: { maxParamLength: PARAMETER_LIMIT },
+		requestTimeout: patience.requestMs,
+		connectionTimeout: patience.stuckMs,
+		keepAliveTimeout: patience.keepAliveMs,
 		forceCloseConnections: 'idle' as const,
 		logger: false,
-	};
-	if (tls === null) return fastify(common);
-	const secured = fastify({ ...common, https: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' } });
-	return secured as unknown as FastifyInstance<Server>;
+		// What is refused before any hook has seen it.
+		frameworkErrors: (error, request, reply) => {
+			guard.count(request).then(
+				() => answerError(error, request, reply, log),
+				(refused) => answerError(refused, request, reply, log),
+			);
+		},
+	} satisfies FastifyServerOptions;
+	if (tls === null) return fastify({ ...common, http: inTime });
+	const { certificate: cert, key } = tls;
+	const https = { ...inTime, ...SECURE, cert, key, handshakeTimeout: patience.headMs };
+	return fastify({ ...common, https }) as unknown as FastifyInstance<Server>;
+}
+
+/** From the moment a request has come whole until it is answered its connection is not idle. */
+function followConnections(http: FastifyInstance, connections: Connections): void {
+	connections.follow(http.server);
+	http.addHook('preHandler', async ({ raw }, reply) => {
+		connections.asked(raw.socket);
+		reply.raw.once('close', () => connections.answered(raw.socket));
+	});
 }
 
 /** An order that has nothing to say may have no body: `{}`. */
@@ -170,87 +215,3 @@ function takeEmptyBodies(http: FastifyInstance): void {
 		else void parse(request, body, done);
 	});
 }
-
-/** Everything that is checked before a route sees the request. */
-function guard(http: FastifyInstance, { terms }: AdminServerOptions): void {
-	const admittance = new Admittance(terms);
-	const unix = terms.bind.type === 'unix';
-	const names = terms.tls === null ? [] : namesOf(terms.tls.certificate);
-	const scheme = terms.tls === null ? 'http' : 'https';
-	http.addHook('onRequest', async (request) => {
-		const { host, origin, authorization } = request.headers;
-		if (!unix && !isOurHost(host, names))
-			throw new Refused(421, 'wrong-host', `Host ${host}: this server has no such name`);
-		if (!isOurOrigin(origin, host, scheme))
-			throw new Refused(403, 'wrong-origin', 'requests of other pages are refused');
-		const address = request.socket.remoteAddress;
-		request.caller = admittance.admit({ authorization, address, unix });
-		const { role = 'read' } = request.routeOptions.config;
-		if (role === 'anyone') return;
-		if (request.caller === null)
-			throw new Refused(401, 'unauthorized', 'a token is needed: Authorization: Bearer TOKEN');
-		if (!request.caller.roles.has(role)) throw new Refused(403, 'forbidden', `this needs a token with role ${role}`);
-		if (isWrite(request) && !isJson(request.headers['content-type']))
-			throw new Refused(415, 'not-json', 'writes need Content-Type: application/json');
-	});
-}
-
-const isWrite = ({ method }: FastifyRequest): boolean => method !== 'GET' && method !== 'HEAD';
-
-const isJson = (type: string | undefined): boolean => /^application\/json\s*(;|$)/i.test(type ?? '');
-
-const namesOf = (pem: string): string[] =>
-	(new X509Certificate(pem).subjectAltName ?? '')
-		.split(', ')
-		.flatMap((name) => (name.startsWith('DNS:') ? [name.slice(4).toLowerCase()] : []));
-
-/** Turned away by a guard. */
-class Refused extends SluiceError {
-	readonly statusCode: number;
-
-	constructor(statusCode: number, code: string, message: string) {
-		super(code, message);
-		this.statusCode = statusCode;
-	}
-}
-
-/** What an operation's error is in HTTP. */
-const STATUS: ReadonlyMap<string, number> = new Map([
-	['not-found', 404],
-	['refused', 409],
-	['restart-needed', 409],
-	['stopping', 409],
-	['config-invalid', 422],
-	['config-unreadable', 422],
-	['too-many-requests', 429],
-]);
-
-function answerError(
-	error: unknown,
-	request: FastifyRequest,
-	reply: FastifyReply,
-	log: Pick<Log, 'warn'>,
-): FastifyReply {
-	if (hasZodFastifySchemaValidationErrors(error)) {
-		const message = error.validation
-			.map(({ instancePath, message }) => `${instancePath || '/'}: ${message}`)
-			.join('; ');
-		return reply.code(400).send({ code: 'bad-request', message });
-	}
-	if (error instanceof Refused) {
-		if (error.statusCode === 401) void reply.header('www-authenticate', 'Bearer realm="sluice"');
-		return reply.code(error.statusCode).send({ code: error.code, message: error.message });
-	}
-	if (error instanceof ConfigError) {
-		return reply.code(422).send({ code: error.code, message: error.message, problems: error.problems });
-	}
-	if (error instanceof SluiceError) {
-		return reply.code(STATUS.get(error.code) ?? 500).send({ code: error.code, message: error.message });
-	}
-	const { statusCode = 500, code = 'internal' } = error as { statusCode?: number; code?: string };
-	if (statusCode < 500) return reply.code(statusCode).send({ code, message: errorText(error) });
-	log.warn('admin request failed', { method: request.method, path: pathOf(request), reason: errorText(error) });
-	return reply.code(500).send({ code: 'internal', message: 'internal error; the log says more' });
-}
-
-const pathOf = ({ url }: FastifyRequest): string => url.split('?')[0] ?? url;

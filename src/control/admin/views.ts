@@ -166,19 +166,22 @@ export const sessionView = z.object({
 	throttled: z.boolean(),
 });
 
-export const sessionQuery = z.object({
-	listener: z.string().optional(),
-	pool: z.string().optional(),
+/** A name as somebody may write it; no name is longer. What a reload took away may still have sessions. */
+export const named = () => z.string().max(512);
+
+export const sessionQuery = z.strictObject({
+	listener: named().optional(),
+	pool: named().optional(),
 	/** Its name; with `pool`. */
-	backend: z.string().optional(),
+	backend: named().optional(),
 	/** An address or a network. */
-	client: z.string().optional(),
-	country: z.string().optional(),
+	client: z.string().max(64).optional(),
+	country: z.string().length(2).optional(),
 	/** Only those that wait: held back by a bucket, or queued. */
 	waiting: z.enum(['true', 'false']).optional(),
 	limit: z.coerce.number().int().min(1).max(1_000).default(100),
 	/** What the page before answered as `next`. */
-	after: z.string().optional(),
+	after: z.string().max(32).optional(),
 });
 
 export const sessionPage = z.object({ sessions: z.array(sessionView), next: z.string().nullable() });
@@ -238,9 +241,15 @@ export const diffView = z.object({
 	restart: z.array(z.string()),
 });
 
+/** What a reload has changed. */
+export const reloadView = diffView.extend({
+	/** What of it could not be done yet, such as an address that is taken; it is tried again. */
+	warnings: z.array(z.string()),
+});
+
 /** A change made at run time that is in force: kept over a reload, forgotten at a restart unless `state` names a file. */
 export const changeView = z.object({
-	/** `backend eu/eu-1`, `pool eu`, `listener game`. */
+	/** `backend eu/eu-1`, `pool eu`, `listener game`, `log`. */
 	target: z.string(),
 	what: z.string(),
 	value: z.string(),
@@ -267,9 +276,9 @@ export const alertView = z.object({
 	trouble: z.string().nullable(),
 });
 
-export const historyQuery = z.object({
+export const historyQuery = z.strictObject({
 	/** `process` or `pool NAME`. */
-	series: z.string().default('process'),
+	series: named().default('process'),
 	/** Absent: all that is kept, 24 hours. */
 	since: z.iso.datetime().optional(),
 });
@@ -312,8 +321,8 @@ export const overviewView = z.object({
 });
 
 export const backendAddition = z.strictObject({
-	address: z.string().min(1),
-	name: z.string().min(1).optional(),
+	address: named().min(1),
+	name: named().min(1).optional(),
 	weight: z.int().min(0).max(256).optional(),
 	maxConnections: z.int().min(1).optional(),
 	backup: z.boolean().optional(),
@@ -343,6 +352,7 @@ export type SessionQuery = z.output<typeof sessionQuery>;
 export type SessionPage = z.output<typeof sessionPage>;
 export type EventView = z.output<typeof eventView>;
 export type DiffView = z.output<typeof diffView>;
+export type ReloadView = z.output<typeof reloadView>;
 export type AlertView = z.output<typeof alertView>;
 export type HistoryQuery = z.output<typeof historyQuery>;
 export type HistoryView = z.output<typeof historyView>;

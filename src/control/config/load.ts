@@ -7,6 +7,7 @@ import { fileFault } from '../file-faults.ts';
 import type { SecretPlace } from './fields-secrets.ts';
 import { findingsOf, formatPath, wording } from './findings.ts';
 import { rememberPlaces } from './places.ts';
+import { rememberText } from './reading.ts';
 import { checkReferences } from './references.ts';
 import { type Config, configSchema } from './schema.ts';
 import { absoluteListenerTls, absolutePoolTls } from './tls-files.ts';
@@ -26,16 +27,21 @@ export function loadConfigFile(path: string): Config {
 }
 
 /**
- * Checks a configuration's text. `file` is the name used in messages, and relative paths are relative to its folder.
+ * Checks a configuration's text. `file` is the name used in messages, and relative paths are relative to its folder, unless
+ * another one is given.
  * @throws ConfigError
  */
-export function parseConfigText(text: string, { file }: { readonly file: string }): Config {
+export function parseConfigText(
+	text: string,
+	{ file, folder = dirname(resolve(file)) }: { readonly file: string; readonly folder?: string },
+): Config {
 	const yaml = parseYaml(text, file);
 	if (yaml.faults.length > 0)
 		throw new ConfigError(inOrder(yaml.faults.map((fault) => ({ file, path: '', ...fault }))));
-	const result = check(yaml.value, dirname(resolve(file)));
+	const result = check(yaml.value, folder);
 	if (result.config !== null) {
 		rememberPlaces(result.config, (path) => ({ file, ...yaml.locate({ path, message: '' }) }));
+		rememberText(result.config, text);
 		return result.config;
 	}
 	throw new ConfigError(

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import { type SchemaNode, schemaTree } from './json-schema.ts';
 import { markdownTable } from './markdown-table.ts';
+import { ADMIN_NOTES } from './reference-admin.ts';
 import {
 	ALERT_NOTES,
 	GEO_NOTES,
@@ -27,6 +28,7 @@ const NOTES = [
 	GEO_NOTES,
 	TLS_NOTES,
 	PROXY_NOTES,
+	ADMIN_NOTES,
 	ALERT_NOTES,
 	HISTORY_NOTES,
 	NODE_ENGINE_LIMITS,

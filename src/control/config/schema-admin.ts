@@ -6,7 +6,12 @@ import { path, secret } from './fields-secrets.ts';
 const token = section({
 	role: z
 		.enum(ROLES)
-		.meta(about('What it lets its bearer do: `read`, `write` (and read), or `tap` (and read).', 'write')),
+		.meta(
+			about(
+				'What it lets its bearer do: `read`, `write` (and read), or `tap` (read and nothing more, so far).',
+				'write',
+			),
+		),
 	token: secret().meta(about('The token, never written here itself.', 'env:SLUICE_TOKEN')),
 });
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { LOG_LEVELS } from '../../core/record.ts';
 import { about, count, duration, maxConnections, overflow, rates, section } from './fields.ts';
 import { path } from './fields-secrets.ts';
 import { admin } from './schema-admin.ts';
@@ -9,9 +10,14 @@ import { pool } from './schema-pools.ts';
 
 const log = section({
 	level: z
-		.enum(['debug', 'info', 'warn', 'error'])
+		.enum(LOG_LEVELS)
 		.default('info')
-		.meta(about('The least important lines to write: `debug`, `info`, `warn` or `error`.', 'warn')),
+		.meta(
+			about(
+				'The least important lines to write: `debug`, `info`, `warn` or `error`. What operators change is told at every level, with who asked.',
+				'warn',
+			),
+		),
 	access: z
 		.enum(['all', 'errors', 'none'])
 		.default('all')
@@ -66,7 +72,12 @@ export const configSchema = section({
 	watch: z
 		.boolean()
 		.default(false)
-		.meta(about('Reload when the file changes: when it is written, replaced, or what a symlink leads to is.', true)),
+		.meta(
+			about(
+				'Reload when the file changes: when it is written, replaced, or what a symlink leads to is; or a file that `admin` or `alerts` names. What is in force already, by a SIGHUP for example, is not loaded again.',
+				true,
+			),
+		),
 	state: path()
 		.optional()
 		.meta(

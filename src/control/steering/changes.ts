@@ -1,6 +1,9 @@
+import { isAbsolute } from 'node:path';
 import * as z from 'zod';
 import { SluiceError } from '../../core/errors.ts';
+import { LOG_LEVELS, type LogLevel } from '../../core/record.ts';
 import { type BackendAddition, backendState, type ChangeView, shapingChange } from '../admin/views.ts';
+import { checkUnixPath } from '../config/bind-references.ts';
 import { backendName } from '../config/compile.ts';
 import { bucket } from '../config/fields-shaping.ts';
 import { findingsOf, wording } from '../config/findings.ts';
@@ -27,6 +30,12 @@ export interface Author {
 	readonly time: string;
 }
 
+/** A pool without a backend, and what took them away. */
+export interface Emptied {
+	readonly pool: string;
+	readonly removed: readonly (Author & { readonly backend: string })[];
+}
+
 const author = { by: z.string(), time: z.iso.datetime() };
 
 /** What a state file holds. */
@@ -44,6 +53,10 @@ const stored = z.strictObject({
 		}),
 	),
 	shaping: z.array(z.strictObject({ kind: z.enum(SHAPED_KINDS), name: z.string(), terms: shapingChange, ...author })),
+	logLevel: z
+		.strictObject({ level: z.enum(LOG_LEVELS), ...author })
+		.nullable()
+		.default(null),
 });
 type Stored = z.output<typeof stored>;
 
@@ -56,6 +69,8 @@ const key = (pool: string, backend: string): string => `${pool}/${backend}`;
 export class RuntimeChanges {
 	readonly #backends = new Map<string, BackendChange & Author & { readonly pool: string; readonly backend: string }>();
 	readonly #shaping = new Map<string, Author & { readonly place: ShapedPlace; readonly terms: ShapingTerms }>();
+
+	#logLevel: (Author & { readonly level: LogLevel }) | null = null;
 
 	/** @throws SluiceError `state-invalid` when the text is not what `text` writes. */
 	static parse(text: string): RuntimeChanges {
@@ -70,6 +85,7 @@ export class RuntimeChanges {
 		for (const { kind, name, ...entry } of result.data.shaping) {
 			changes.#shaping.set(`${kind} ${name}`, { ...entry, place: { kind, name } });
 		}
+		changes.#logLevel = result.data.logLevel;
 		return changes;
 	}
 
@@ -79,6 +95,7 @@ export class RuntimeChanges {
 			version: 1,
 			backends: [...this.#backends.values()].map((entry) => ({ ...entry, added: entry.added && { ...entry.added } })),
 			shaping: [...this.#shaping.values()].map(({ place, ...entry }) => ({ ...place, ...entry })),
+			logLevel: this.#logLevel,
 		};
 		return `${JSON.stringify(whole, null, '\t')}\n`;
 	}
@@ -101,7 +118,13 @@ export class RuntimeChanges {
 		const shaping = [...this.#shaping.entries()].flatMap(([target, { terms, by, time }]) =>
 			Object.entries(terms).map(([what, value]) => ({ target, what, value: bandwidthText(value), by, time })),
 		);
-		return [...backends, ...shaping].sort((a, b) => a.time.localeCompare(b.time));
+		return [...backends, ...shaping, ...this.#logChange()].sort((a, b) => a.time.localeCompare(b.time));
+	}
+
+	#logChange(): ChangeView[] {
+		if (this.#logLevel === null) return [];
+		const { level, by, time } = this.#logLevel;
+		return [{ target: 'log', what: 'level', value: level, by, time }];
 	}
 
 	/** What was changed of a backend: `state`, `weight`, `added`, `upload`, `download`. */
@@ -153,6 +176,11 @@ export class RuntimeChanges {
 		this.#shaping.set(name, { place, terms: { ...before, ...terms }, ...author });
 	}
 
+	/** Null: as the file has it. */
+	setLogLevel(level: LogLevel | null, author: Author): void {
+		this.#logLevel = level === null ? null : { level, ...author };
+	}
+
 	#change(pool: string, backend: string, change: Partial<BackendChange>, author: Author): void {
 		const before = this.#backends.get(key(pool, backend)) ?? UNCHANGED;
 		const entry = { ...before, ...change, pool, backend, ...author };
@@ -164,8 +192,12 @@ export class RuntimeChanges {
 
 	/** The configuration with these changes. What it does not have is left out. */
 	apply(config: Config): Config {
-		if (this.#backends.size === 0 && this.#shaping.size === 0) return config;
-		let changed: Config = { ...config, pools: config.pools.map((pool) => this.#applyTo(pool)) };
+		if (this.#backends.size === 0 && this.#shaping.size === 0 && this.#logLevel === null) return config;
+		let changed: Config = {
+			...config,
+			log: { ...config.log, level: this.#logLevel?.level ?? config.log.level },
+			pools: config.pools.map((pool) => this.#applyTo(pool)),
+		};
 		for (const { place, terms } of this.#shaping.values()) {
 			changed = shapePlace(changed, place, {
 				...('upload' in terms ? { upload: parseBucket(terms.upload) } : {}),
@@ -173,6 +205,21 @@ export class RuntimeChanges {
 			});
 		}
 		return changed;
+	}
+
+	/** The pools of a configuration that would have no backend left for what was removed. */
+	emptied(config: Config): Emptied[] {
+		return config.pools
+			.filter((pool) => this.#applyTo(pool).backends.length === 0)
+			.map(({ name, backends }) => {
+				const removed = backends.flatMap((backend) => this.#backends.get(key(name, backendName(backend))) ?? []);
+				return { pool: name, removed: removed.map(({ backend, by, time }) => ({ backend, by, time })) };
+			});
+	}
+
+	/** What the file has of this pool is there again. */
+	forgetRemovals(pool: string): void {
+		for (const [at, entry] of this.#backends) if (entry.pool === pool && entry.removed) this.#backends.delete(at);
 	}
 
 	#applyTo(pool: PoolConfig): PoolConfig {
@@ -215,8 +262,18 @@ function bandwidthText(value: ShapingTerms['upload']): string {
 
 function parseBackend(addition: BackendAddition): BackendConfig {
 	const result = backendSchema.safeParse(addition, AS_IN_FILES);
-	if (result.success) return result.data;
+	if (result.success) return withUsablePath(result.data);
 	throw new SluiceError('refused', `backend ${addition.address}: ${firstFault(result.error)}`);
+}
+
+/** There is no file whose folder a path could be relative to. */
+function withUsablePath(backend: BackendConfig): BackendConfig {
+	const { address } = backend;
+	if (address.type !== 'unix') return backend;
+	const [fault] = checkUnixPath(address, []);
+	if (fault === undefined && isAbsolute(address.path)) return backend;
+	const why = fault?.message ?? 'the path has to be absolute';
+	throw new SluiceError('refused', `backend unix:${address.path}: address: ${why}`);
 }
 
 /** Null and absent are unlimited. */

@@ -25,6 +25,7 @@ import type {
 	ListenerView,
 	PoolView,
 	RegionView,
+	ReloadView,
 	SessionPage,
 	SessionQuery,
 	SessionView,
@@ -77,9 +78,9 @@ export interface Steered {
 	 */
 	change(make: (changes: RuntimeChanges, config: Config) => void): Promise<void>;
 	/** Reads the file again and puts it in force. */
-	reload(): Promise<ConfigDiff>;
+	reload(): Promise<ConfigDiff & { readonly warnings: readonly string[] }>;
 	/** What a reload with this text would change. */
-	diff(candidate: string): ConfigDiff;
+	diff(candidate: string): Promise<ConfigDiff>;
 	explainParts(): Omit<ExplainParts, 'sni' | 'alpn'>;
 	/** Timers, until cancelled. */
 	every(ms: number, run: () => void): () => void;
@@ -130,7 +131,7 @@ export class LiveOperations implements Operations {
 	/** Drains that a state file brought back begin anew. */
 	resume(): void {
 		const { changes, config } = this.#steered;
-		for (const pool of config.pools)
+		for (const pool of changes.apply(config).pools)
 			for (const backend of pool.backends)
 				if (changes.stateOf(pool.name, backendName(backend)) === 'draining')
 					this.#drainer.start(pool.name, backendName(backend), null, config.drain);
@@ -245,7 +246,7 @@ export class LiveOperations implements Operations {
 	async sessions({ limit, after, ...query }: SessionQuery): Promise<SessionPage> {
 		const place = after === undefined ? null : parseId(after);
 		if (after !== undefined && place === null)
-			throw new SluiceError('not-found', `after ${after}: no session has such an id`);
+			throw new SluiceError('bad-request', `after ${after}: no session has such an id`);
 		const found = await this.desk.list(filterOf(query), place, limit + 1);
 		const page = found.slice(0, limit).map(sessionView);
 		return { sessions: page, next: found.length > limit ? (page.at(-1)?.id ?? null) : null };
@@ -266,7 +267,7 @@ export class LiveOperations implements Operations {
 		if (asked === undefined) throw new SluiceError('not-found', `there is no listener ${listener}`);
 		const clients = ips.map((ip) => {
 			const address = parseAddress(ip);
-			if (address === null) throw new SluiceError('refused', `${ip} is not an IP address`);
+			if (address === null) throw new SluiceError('bad-request', `${ip} is not an IP address`);
 			return address;
 		});
 		return explain(snapshot, asked, clients, { ...this.#steered.explainParts(), sni, alpn });
@@ -345,18 +346,19 @@ export class LiveOperations implements Operations {
 		this.#tell('shaping set', by, { place, terms: JSON.stringify(terms) });
 	}
 
-	setLogLevel(level: LogLevel, by: Requester): void {
-		this.#steered.log.setLevel(level);
-		this.#tell('log level set', by, { level });
+	async setLogLevel(level: LogLevel | null, by: Requester): Promise<void> {
+		await this.#change(by, (changes, author) => changes.setLogLevel(level, author));
+		this.#tell('log level set', by, { level: level ?? 'as configured' });
 	}
 
-	async reload(by: Requester): Promise<DiffView> {
+	async reload(by: Requester): Promise<ReloadView> {
 		this.#tell('reload asked for', by, {});
-		return diffView(await this.#steered.reload());
+		const { warnings, ...diff } = await this.#steered.reload();
+		return { ...diffView(diff), warnings: [...warnings] };
 	}
 
-	diff(candidate: string): DiffView {
-		return diffView(this.#steered.diff(candidate));
+	async diff(candidate: string): Promise<DiffView> {
+		return diffView(await this.#steered.diff(candidate));
 	}
 
 	// --- the rest ---
@@ -366,9 +368,9 @@ export class LiveOperations implements Operations {
 		return this.#steered.change((changes, config) => make(changes, { by, time }, config));
 	}
 
-	/** Every change is in the log with who asked. */
+	/** Every change is in the log with who asked, at every level. */
 	#tell(msg: string, by: Requester, fields: LogEvent['fields']): void {
-		this.#steered.log.info(msg, { ...fields, by });
+		this.#steered.log.audit(msg, { ...fields, by });
 	}
 
 	/** The sessions were counted within the last second, one after another: close enough for a share. */
@@ -436,7 +438,7 @@ function filterOf(query: Omit<SessionQuery, 'limit' | 'after'>): SessionFilter {
 function networkOf(client: string | undefined): SessionFilter['client'] {
 	if (client === undefined) return null;
 	if (parseNetwork(client) === null)
-		throw new SluiceError('refused', `client ${client}: expected an address or a network`);
+		throw new SluiceError('bad-request', `client ${client}: expected an address or a network`);
 	return buildNetworkTable([client]);
 }
 

@@ -28,7 +28,7 @@ export function hasPlace(config: Config, { kind, name }: ShapedPlace): boolean {
 		case 'listener':
 			return config.listeners.some((listener) => listener.name === name);
 		case 'region':
-			return name in config.geo.regions;
+			return Object.hasOwn(config.geo.regions, name);
 		case 'pool':
 			return config.pools.some((pool) => pool.name === name);
 		case 'backend':

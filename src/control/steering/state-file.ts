@@ -1,14 +1,25 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { EXIT, errorText, SluiceError } from '../../core/errors.ts';
 import { fileFault } from '../file-faults.ts';
 import { RuntimeChanges } from './changes.ts';
 
+/** What is done to files, and what tests put in its place. */
+export interface Disk {
+	open(path: string, flags: string, mode?: number): Promise<Pick<FileHandle, 'writeFile' | 'sync' | 'close'>>;
+	rename(from: string, to: string): Promise<void>;
+	rm(path: string, options: { readonly force: true }): Promise<void>;
+}
+
 /** The file that keeps changes over a restart; null: nothing is kept. */
 export class StateFile {
 	readonly #path: string | null;
+	readonly #disk: Disk;
 
-	constructor(path: string | undefined) {
+	constructor(path: string | undefined, disk: Disk = { open, rename, rm }) {
 		this.#path = path ?? null;
+		this.#disk = disk;
 	}
 
 	/** @throws SluiceError (exit code 1) when the file is there and cannot be used: nothing of it is forgotten unseen. */
@@ -24,17 +35,25 @@ export class StateFile {
 		try {
 			return RuntimeChanges.parse(text);
 		} catch (error) {
-			throw this.#fault(`it is not what sluice writes there: ${errorText(error)}; mend or remove it`);
+			throw this.#fault(`it is not what sluice writes there: ${errorText(error)}`);
 		}
 	}
 
-	/** Whole or not at all. @throws SluiceError when it cannot be written. */
-	write(changes: RuntimeChanges): void {
+	/**
+	 * Whole or not at all, also when the machine stops at any moment: what is new is on the disk before it takes the
+	 * place of what was there, and its name is before this resolves.
+	 * @throws SluiceError when it cannot be written.
+	 */
+	async write(changes: RuntimeChanges): Promise<void> {
 		if (this.#path === null) return;
 		const next = `${this.#path}.new`;
 		try {
-			writeFileSync(next, changes.text, { mode: 0o600 });
-			renameSync(next, this.#path);
+			// What a crash left, or somebody put there, is not written through.
+			await this.#disk.rm(next, { force: true });
+			await this.#lasting(next, 'wx', changes.text);
+			await this.#disk.rename(next, this.#path);
+			// Where a folder cannot be synced, a crash leaves the old file or the new one all the same.
+			await this.#lasting(dirname(this.#path), 'r', null).catch(() => {});
 		} catch (error) {
 			throw new SluiceError(
 				'refused',
@@ -43,7 +62,19 @@ export class StateFile {
 		}
 	}
 
+	/** With the disk when it resolves. */
+	async #lasting(path: string, flags: string, text: string | null): Promise<void> {
+		const file = await this.#disk.open(path, flags, 0o600);
+		try {
+			if (text !== null) await file.writeFile(text);
+			await file.sync();
+		} finally {
+			await file.close();
+		}
+	}
+
 	#fault(why: string): SluiceError {
-		return new SluiceError('state-unusable', `state ${this.#path}: cannot be used: ${why}`, { exitCode: EXIT.usage });
+		const text = `state ${this.#path}: cannot be used: ${why}; nothing was started and the file is as it was: mend it, or move it away to start without the changes it keeps`;
+		return new SluiceError('state-unusable', text, { exitCode: EXIT.usage });
 	}
 }

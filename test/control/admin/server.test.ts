@@ -1,72 +1,11 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { type ClientRequest, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Test, test } from 'tap';
+import { test } from 'tap';
 import type { Operations } from '../../../src/control/admin/operations.ts';
-import { AdminServer } from '../../../src/control/admin/server.ts';
-import type { AdminTerms } from '../../../src/control/admin/terms.ts';
-import { fakeOperations, STATUS } from '../../support/fake-operations.ts';
-
-interface Asked {
-	readonly method?: string;
-	readonly path: string;
-	readonly headers?: Readonly<Record<string, string>>;
-	readonly body?: unknown;
-}
-
-interface Answer {
-	readonly status: number;
-	readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-	readonly text: string;
-	/** Null where the answer is no JSON. */
-	readonly json: Readonly<Record<string, unknown>> | null;
-}
-
-const READ = 'read-token-0123456789';
-const WRITE = 'write-token-0123456789';
-const TOKENS: AdminTerms['tokens'] = [
-	{ role: 'read', token: READ },
-	{ role: 'write', token: WRITE },
-];
-
-async function started(t: Test, terms: Partial<AdminTerms> = {}, answers: Partial<Operations> = {}) {
-	const { asked, operations } = fakeOperations(answers);
-	const warnings: string[] = [];
-	const server = await AdminServer.open({
-		terms: { bind: { type: 'tcp', host: '127.0.0.1', port: 0 }, tokens: [], tls: null, ...terms },
-		operations,
-		log: { warn: (msg, fields) => void warnings.push(`${msg} ${JSON.stringify(fields)}`) },
-		version: '1.2.3',
-		metrics: async () => ({ type: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
-	});
-	t.teardown(() => server.close());
-	const place = server.address.startsWith('unix:')
-		? { socketPath: server.address.slice('unix:'.length) }
-		: { host: '127.0.0.1', port: Number(server.address.split(':').at(-1)) };
-	const ask = ({ method = 'GET', path, headers = {}, body }: Asked): Promise<Answer> =>
-		new Promise((resolve, reject) => {
-			const text = body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body);
-			const typed = text === null && method === 'GET' ? {} : { 'content-type': 'application/json' };
-			const sent: ClientRequest = request(
-				{ ...place, method, path, headers: { ...typed, ...headers }, agent: false },
-				(got) => {
-					let all = '';
-					got.setEncoding('utf8').on('data', (part: string) => {
-						all += part;
-					});
-					got.on('end', () => {
-						const json = String(got.headers['content-type']).includes('json') ? JSON.parse(all) : null;
-						resolve({ status: got.statusCode ?? 0, headers: got.headers, text: all, json });
-					});
-				},
-			);
-			sent.on('error', reject).end(text ?? undefined);
-		});
-	return { ask, asked, warnings, server };
-}
-
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+import { READ, started, TOKENS, WRITE } from '../../support/admin-server.ts';
+import { bearer } from '../../support/asking.ts';
+import { STATUS } from '../../support/fake-operations.ts';
 
 test('without a token loopback may read and nothing else', async (t) => {
 	const { ask, asked } = await started(t);
@@ -140,6 +79,23 @@ test('an overview is all of one moment, and the workers are asked for those who 
 		t.match(json, { status: { queued }, pools: [{ name: 'eu' }], events: [{ number: 8 }], alerts: [], waiting: [] });
 		t.same(looked, wanted);
 	}
+});
+
+test('a token with role tap may look, and change nothing', async (t) => {
+	const TAP = 'tap-token-0123456789';
+	const { ask, asked } = await started(t, { tokens: [{ role: 'tap', token: TAP }] });
+	const headers = bearer(TAP);
+	t.equal((await ask({ path: '/status', headers })).status, 200);
+	const { json } = await ask({ path: '/openapi.json', headers });
+	const orders = Object.entries(json?.paths as Record<string, object>).flatMap(([path, methods]) =>
+		Object.keys(methods).flatMap((method) => (method === 'get' || path === '/diff' ? [] : [{ path, method }])),
+	);
+	t.ok(orders.length > 8, 'every order is tried');
+	for (const { path, method } of orders) {
+		const answer = await ask({ method: method.toUpperCase(), path: path.replaceAll(/[{}]/g, ''), body: {}, headers });
+		t.match(answer, { status: 403, json: { code: 'forbidden' } }, `${method} ${path}`);
+	}
+	t.same(asked, []);
 });
 
 test('every change reaches its operation with who asked', async (t) => {
@@ -222,6 +178,10 @@ test('pages from elsewhere get nothing: Host and Origin are checked', async (t) 
 		[{ host: own, origin: 'http://evil.example' }, 403],
 		[{ host: own, origin: `https://${own}` }, 403],
 		[{ host: own, origin: 'null' }, 403],
+		[{ host: own, 'sec-fetch-site': 'cross-site' }, 403],
+		[{ host: own, 'sec-fetch-site': 'same-site' }, 403],
+		[{ host: own, 'sec-fetch-site': 'same-origin' }, 200],
+		[{ host: own, 'sec-fetch-site': 'none' }, 200],
 	];
 	for (const [headers, status] of cases)
 		t.equal(

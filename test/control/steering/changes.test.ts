@@ -111,6 +111,8 @@ test('what the file has by now is removed, too; an addition under a removed name
 test('what no file could have is refused', (t) => {
 	const changes = new RuntimeChanges();
 	t.throws(() => changes.add('eu', { address: 'nonsense' }, AUTHOR), { code: 'refused', message: /backend nonsense/ });
+	for (const address of ['unix:s', `unix:/${'s'.repeat(200)}`])
+		t.throws(() => changes.add('eu', { address }, AUTHOR), { code: 'refused', message: /address: the path has/ });
 	const place = parsePlace('pool eu');
 	t.throws(() => changes.setShaping(place, { upload: '5 apples' }, AUTHOR), { code: 'refused', message: /5 apples/ });
 	t.throws(() => changes.setShaping(place, { upload: '1bit/s' }, AUTHOR), { code: 'refused', message: /too slow/ });

@@ -7,7 +7,7 @@ export function addHealthRoutes(http: AdminHttp, { operations, metrics }: AdminS
 	http.get(
 		'/livez',
 		{
-			config: { role: 'anyone', rateLimit: false },
+			config: { role: 'anyone', uncounted: true },
 			schema: { summary: 'The control plane answers.', security: [], response: { 200: z.literal('ok') } },
 		},
 		async (_request, reply) => reply.type('text/plain').send('ok'),
@@ -15,7 +15,7 @@ export function addHealthRoutes(http: AdminHttp, { operations, metrics }: AdminS
 	http.get(
 		'/readyz',
 		{
-			config: { role: 'anyone', rateLimit: false },
+			config: { role: 'anyone', uncounted: true },
 			schema: {
 				summary: 'New clients may come: 503 before all listeners serve and from the moment a stop is asked for.',
 				security: [],

@@ -13,6 +13,7 @@ import {
 	historyQuery,
 	historyView,
 	listenerView,
+	named,
 	type OverviewView,
 	overviewView,
 	poolView,
@@ -23,7 +24,7 @@ import { type AdminHttp, answers } from './typed.ts';
 
 /** Sessions that wait are named up to so many; nobody reads on. */
 const WAITING_NAMED = 8;
-const afterEvent = z.object({ after: z.coerce.number().int().min(0).default(0) });
+const afterEvent = z.strictObject({ after: z.coerce.number().int().min(0).default(0) });
 
 /** What can be looked at. */
 export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOptions): void {
@@ -84,8 +85,8 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		{
 			schema: {
 				summary: 'The busiest clients.',
-				querystring: z.object({
-					listener: z.string().optional(),
+				querystring: z.strictObject({
+					listener: named().optional(),
 					limit: z.coerce.number().int().min(1).max(1_000).default(20),
 				}),
 				response: answers(z.array(clientView)),

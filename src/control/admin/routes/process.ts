@@ -1,10 +1,16 @@
 import * as z from 'zod';
+import { LOG_LEVELS } from '../../../core/record.ts';
 import type { AdminServerOptions } from '../server.ts';
-import { callerView, diffView, explanationView } from '../views.ts';
+import { callerView, diffView, explanationView, named, reloadView } from '../views.ts';
 import { type AdminHttp, answers, DONE, done, nameOf } from './typed.ts';
 
+/** Far more than a configuration that people keep; of the request, in bytes. */
+const CANDIDATE_LIMIT = 2 * 1_048_576;
+
 const WRITE = { role: 'write' } as const;
-const listed = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
+/** Given once or several times. */
+const one = z.string().max(255);
+const listed = z.union([one.transform((value) => [value]), z.array(one).max(100)]);
 
 /** The process as a whole: what it would do, its configuration, its log. */
 export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOptions): void {
@@ -18,10 +24,10 @@ export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOpt
 		{
 			schema: {
 				summary: 'What would happen to a client now, and why.',
-				querystring: z.object({
-					listener: z.string(),
+				querystring: z.strictObject({
+					listener: named(),
 					ip: listed,
-					sni: z.string().optional(),
+					sni: z.string().max(255).optional(),
 					alpn: listed.optional(),
 				}),
 				response: answers(explanationView),
@@ -42,13 +48,13 @@ export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOpt
 		{
 			config: WRITE,
 			schema: {
-				summary: 'Set the level of the log.',
-				body: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']) }),
+				summary: 'Set the level of the log; null: as the configuration has it.',
+				body: z.strictObject({ level: z.enum(LOG_LEVELS).nullable() }),
 				response: answers(done),
 			},
 		},
 		async (request) => {
-			operations.setLogLevel(request.body.level, nameOf(request));
+			await operations.setLogLevel(request.body.level, nameOf(request));
 			return DONE;
 		},
 	);
@@ -56,17 +62,18 @@ export function addProcessRoutes(http: AdminHttp, { operations }: AdminServerOpt
 		'/reload',
 		{
 			config: WRITE,
-			schema: { summary: 'Read the configuration file again and put it in force.', response: answers(diffView) },
+			schema: { summary: 'Read the configuration file again and put it in force.', response: answers(reloadView) },
 		},
 		async (request) => operations.reload(nameOf(request)),
 	);
 	http.post(
 		'/diff',
 		{
-			config: { role: 'read' },
+			bodyLimit: CANDIDATE_LIMIT,
+			config: { role: 'read', costly: true },
 			schema: {
 				summary: 'What a reload with this configuration would change.',
-				body: z.strictObject({ configuration: z.string() }),
+				body: z.strictObject({ configuration: z.string().max(CANDIDATE_LIMIT) }),
 				response: answers(diffView),
 			},
 		},
