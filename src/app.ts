@@ -228,7 +228,8 @@ export class App {
 		const terms = await this.admin.prepare(this.config);
 		this.fillEmptied();
 		const config = this.changes.apply(this.config);
-		this.log.setLevel(config.log.level);
+		// The log was made by the configuration's own level, or as its maker likes it.
+		if (config.log.level !== this.config.log.level) this.log.setLevel(config.log.level);
 		const prepared = await this.sources.prepare(config, START_LOOKUPS_MS);
 		const plan = await this.book.plan(config);
 		this.refuseWhenStopping();
@@ -326,11 +327,12 @@ export class App {
 		return this.turns.run(async () => {
 			this.refuseWhenStopping();
 			const changes = this.changes.copy();
-			make(changes, this.changes.apply(this.config));
+			const before = this.changes.apply(this.config);
+			make(changes, before);
 			const config = changes.apply(this.config);
 			await (this.concernsSessions(config) ? this.putInForce(changes, config) : this.state.write(changes));
 			this.changes = changes;
-			this.log.setLevel(config.log.level);
+			if (config.log.level !== before.log.level) this.log.setLevel(config.log.level);
 		});
 	}
 
