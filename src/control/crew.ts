@@ -32,6 +32,8 @@ const YOUNG_SPACE = { maxYoungGenerationSizeMb: 6 };
  * learns, and all that come later are born among the old, where they wait for the slow collector.
  */
 setFlagsFromString('--no-allocation-site-pretenuring');
+/** A space so small is cleared in a third of a millisecond: waking other threads to help would take as long. */
+setFlagsFromString('--no-parallel-scavenge');
 
 /**
  * The worker threads, by number. A worker that dies is replaced by one of the same number, later and
