@@ -57,8 +57,8 @@ export function accessLine(record: AccessRecord): AccessLine {
 	};
 }
 
-const endpointText = (address: IpAddress | null, port: number): string | null =>
+export const endpointText = (address: IpAddress | null, port: number): string | null =>
 	address === null ? null : formatEndpoint({ address, port });
 
 /** To the microsecond: what is below is noise. */
-const roundedMs = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1_000) / 1_000);
+export const roundedMs = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1_000) / 1_000);

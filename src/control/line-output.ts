@@ -20,6 +20,8 @@ export class LineOutput {
 	private readonly nowMs: () => number;
 	private state: State = 'open';
 	private lost = 0;
+	/** Lines are held back, to go together. */
+	private gathering = false;
 	/** While `failing`: when the next line may be tried; Infinity while one is under way. */
 	private retryAtMs = 0;
 
@@ -35,6 +37,19 @@ export class LineOutput {
 		return this.state === 'open' && this.stream.writableNeedDrain;
 	}
 
+	/** Lines of this while are written in few pieces; each still has its own fate. */
+	together<T>(run: () => T): T {
+		if (this.gathering) return run();
+		this.gathering = true;
+		this.stream.cork();
+		try {
+			return run();
+		} finally {
+			this.gathering = false;
+			this.stream.uncork();
+		}
+	}
+
 	write(line: string): void {
 		if (this.state === 'gone') return;
 		if (this.stream.writableLength > MAX_WAITING_BYTES || (this.state === 'failing' && this.blocked)) {
@@ -44,6 +59,7 @@ export class LineOutput {
 		this.retryAtMs = Number.POSITIVE_INFINITY;
 		try {
 			this.stream.write(line, this.written);
+			if (this.gathering && this.stream.writableLength >= this.stream.writableHighWaterMark / 2) this.writePiece();
 		} catch (error) {
 			this.written(error);
 			this.failed(error as NodeJS.ErrnoException);
@@ -68,6 +84,12 @@ export class LineOutput {
 		const waits = (): boolean =>
 			this.state === 'failing' ? this.blocked : this.state === 'open' && this.stream.writableLength > 0;
 		while (waits() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
+	}
+
+	/** Before they are so many that the stream would take its reader to be behind. */
+	private writePiece(): void {
+		this.stream.uncork();
+		this.stream.cork();
 	}
 
 	/** What became of one line. */

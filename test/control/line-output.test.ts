@@ -88,3 +88,76 @@ t.test('flushing a full disk waits no longer than it may', async (t) => {
 	await output.flush(20);
 	t.ok(Date.now() - before < 1_000);
 });
+
+/** A stream that tells which lines were written with one call. */
+function gatherer(highWaterMark: number) {
+	const pieces: string[][] = [];
+	const fail = { with: null as NodeJS.ErrnoException | null };
+	const stream = new Writable({
+		decodeStrings: false,
+		highWaterMark,
+		destroy(error, done) {
+			done(error);
+			(this as unknown as { _undestroy(): void })._undestroy();
+		},
+		write: (line: string, _encoding, done) => take([line], done),
+		writev: (chunks, done) =>
+			take(
+				chunks.map(({ chunk }) => chunk),
+				done,
+			),
+	});
+	function take(lines: string[], done: (error?: Error | null) => void): void {
+		if (fail.with === null) pieces.push(lines);
+		done(fail.with);
+	}
+	return { stream, pieces, fail };
+}
+
+t.test(
+	'lines that go together are written in few pieces, in order, and do not look like a reader that is behind',
+	(t) => {
+		const { stream, pieces } = gatherer(1_000);
+		const output = new LineOutput(stream);
+		const lines = Array.from({ length: 98 }, (_, i) => `${String(i).padStart(99, '0')}\n`);
+		output.together(() => {
+			for (const line of lines) {
+				t.equal(output.blocked, false);
+				output.write(line);
+			}
+			output.together(() => t.equal(pieces.flat().length, 95, 'what is below a piece waits'));
+			output.write('last\n');
+			t.equal(pieces.flat().length, 95, 'a nested gathering changes nothing');
+		});
+		t.strictSame(pieces.flat(), [...lines, 'last\n']);
+		t.equal(pieces.length, 20);
+		output.write('alone\n');
+		t.strictSame(pieces.at(-1), ['alone\n']);
+		t.end();
+	},
+);
+
+t.test('lines are written though what gathered them has thrown', (t) => {
+	const { stream, pieces } = gatherer(1_000);
+	const output = new LineOutput(stream);
+	t.throws(() =>
+		output.together(() => {
+			output.write('before\n');
+			throw new Error('a fault');
+		}),
+	);
+	output.write('after\n');
+	t.strictSame(pieces, [['before\n'], ['after\n']]);
+	t.end();
+});
+
+t.test('each line of a piece that could not be written is counted', async (t) => {
+	const { stream, fail } = gatherer(1_000);
+	const output = new LineOutput(stream);
+	fail.with = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+	output.together(() => {
+		for (let i = 0; i < 7; i++) output.write(`${i}\n`);
+	});
+	await new Promise((resolve) => setImmediate(resolve));
+	t.strictSame([output.failing, output.takeLost()], [true, 7]);
+});

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import t from 'tap';
-import type { AccessLine } from '../../src/control/access-line.ts';
+import { type AccessLine, accessLine } from '../../src/control/access-line.ts';
 import { LineOutput, MAX_WAITING_BYTES } from '../../src/control/line-output.ts';
 import { Log } from '../../src/control/log.ts';
 import { RecordPump, type RecordSource } from '../../src/control/record-pump.ts';
@@ -105,6 +105,38 @@ t.test('an access record has every field, absent ones null', (t) => {
 	]);
 	log.access({ ...RECORD, peer: null, client: null });
 	t.match(parsed()[1], { peer: null, client: null });
+	t.end();
+});
+
+t.test('a line has the members of the record that callbacks hear, in their order, whatever is in them', (t) => {
+	const { log, lines } = bench();
+	const nasty = 'a"b\\c\n\u0001\u2028é\ud800';
+	const records: AccessRecord[] = [
+		RECORD,
+		{ ...RECORD, listener: nasty, sni: nasty, alpn: nasty, detail: nasty, tls: nasty, backend: nasty },
+		{ ...RECORD, client: RECORD.peer, clientPort: RECORD.peerPort, timeMs: RECORD.timeMs + 1 },
+		{ ...RECORD, client: RECORD.peer, clientPort: 1 },
+		{ ...RECORD, client: parseAddress('10.0.0.2'), clientPort: RECORD.peerPort },
+		{ ...RECORD, peer: null, client: null, country: null, region: null, route: null, pool: null, backend: null },
+		{ ...RECORD, queuedMs: 0.0004, connectMs: null, durationMs: 1e9 + 1 / 3, throttledMs: 1e-9, uploadBytes: 2 ** 53 },
+		RECORD,
+	];
+	for (const record of records) log.access(record);
+	t.strictSame(
+		lines,
+		records.map((record) => `${JSON.stringify({ level: 'info', ...accessLine(record), msg: 'session' })}\n`),
+	);
+	t.end();
+});
+
+t.test('texts from clients are not kept for ever, and are right however many there are', (t) => {
+	const { log, parsed } = bench();
+	const offers = Array.from({ length: 10_000 }, (_, i) => `proto-${i % 6_000}`);
+	for (const alpn of offers) log.access({ ...RECORD, alpn });
+	t.strictSame(
+		parsed().map(({ alpn }) => alpn),
+		offers,
+	);
 	t.end();
 });
 
