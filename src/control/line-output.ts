@@ -39,7 +39,6 @@ export class LineOutput {
 
 	/** Lines of this while are written in few pieces; each still has its own fate. */
 	together<T>(run: () => T): T {
-		if (this.gathering) return run();
 		this.gathering = true;
 		this.stream.cork();
 		try {
