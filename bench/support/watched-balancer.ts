@@ -16,7 +16,7 @@ const TICKS_PER_SECOND = 1_000 / TICK_MS;
 /** After the load, for what is still to be logged and closed; it belongs to it. */
 const SETTLE_MS = 400;
 /** What a scraper and the dashboard ask for each second. */
-const QUESTIONS = ['/metrics', '/status', '/listeners', '/pools', '/buckets', '/countries', '/events?after=0'];
+const QUESTIONS = ['/metrics', '/overview?after=0'];
 // A scraper and a browser keep their connections.
 const agent = new Agent({ keepAlive: true });
 

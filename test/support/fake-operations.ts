@@ -2,6 +2,7 @@ import type { Operations } from '../../src/control/admin/operations.ts';
 import type {
 	BackendView,
 	DiffView,
+	EventView,
 	PoolView,
 	SessionView,
 	StatusView,
@@ -98,6 +99,14 @@ export const SESSION: SessionView = {
 	throttled: false,
 };
 
+const EVENTS: readonly EventView[] = [1, 2].map((number) => ({
+	number,
+	time: '2026-01-02T03:04:05.678Z',
+	level: 'info',
+	msg: `event ${number}`,
+	fields: {},
+}));
+
 export const NO_DIFF: DiffView = {
 	summary: 'no changes',
 	listeners: { added: [], removed: [], changed: [] },
@@ -125,7 +134,7 @@ export function fakeOperations(answers: Partial<Operations> = {}): {
 		pools: () => [POOL],
 		regions: () => [],
 		buckets: () => [],
-		events: () => [],
+		events: (after) => EVENTS.filter(({ number }) => number > after),
 		changes: () => [],
 		alerts: () => [],
 		history: async ({ series }) => ({ kept: false, series, stepMs: 10_000, points: [] }),

@@ -46,7 +46,7 @@ const BODY_LIMIT = 4 * 1_048_576;
 /** A client that is slower than this is gone. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const CONNECTIONS = 256;
-/** Requests of one address in `RATE_WINDOW`; a dashboard makes about three a second. */
+/** Requests of one address in `RATE_WINDOW`; a dashboard makes one a second. */
 const RATE = 600;
 const RATE_WINDOW = '10 seconds';
 

@@ -187,6 +187,17 @@ export const eventView = z.object({
 	fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
 });
 
+/** What the dashboard shows, in one answer: asked for every second, most of the cost of six is asking. */
+export const overviewView = z.object({
+	status: statusView,
+	listeners: z.array(listenerView),
+	pools: z.array(poolView),
+	buckets: z.array(bucketView),
+	countries: z.array(countryView),
+	events: z.array(eventView),
+});
+export type OverviewView = z.infer<typeof overviewView>;
+
 /** What would happen to clients now, and why, in the order they were asked about. */
 export const explanationView = z.object({
 	listener: z.string(),

@@ -68,10 +68,22 @@ async function started(t: Test, terms: Partial<AdminTerms> = {}, answers: Partia
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
+test('the overview is what the six questions answer, with the events after the one that was seen', async (t) => {
+	const { ask } = await started(t);
+	const kinds = ['status', 'listeners', 'pools', 'buckets', 'countries', 'events'] as const;
+	for (const after of [0, 1]) {
+		const path = (kind: string): string => (kind === 'events' ? `/events?after=${after}` : `/${kind}`);
+		const answers = await Promise.all(kinds.map(async (kind) => [kind, (await ask({ path: path(kind) })).json]));
+		t.strictSame((await ask({ path: `/overview?after=${after}` })).json, Object.fromEntries(answers));
+	}
+	t.equal((await ask({ path: '/overview?after=-1' })).status, 400);
+});
+
 test('without a token loopback may read and nothing else', async (t) => {
 	const { ask, asked } = await started(t);
 	for (const path of [
 		'/status',
+		'/overview',
 		'/listeners',
 		'/pools',
 		'/pools/eu',

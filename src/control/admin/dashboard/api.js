@@ -1,4 +1,4 @@
-/** @import { BackendView, BucketView, CountryView, EventView, HistoryView, ListenerView, PoolView, StatusView } from '../views.ts' */
+/** @import { BackendView, HistoryView, OverviewView } from '../views.ts' */
 
 const KEPT_AT = 'sluice-token';
 
@@ -35,19 +35,9 @@ export async function ask(method, path, body) {
 /**
  * What the page shows, all at once.
  * @param {number} lastEvent
- * @returns {Promise<{ status: StatusView, listeners: ListenerView[], pools: PoolView[], buckets: BucketView[], countries: CountryView[], events: EventView[] }>}
+ * @returns {Promise<OverviewView>}
  */
-export async function look(lastEvent) {
-	const [status, listeners, pools, buckets, countries, events] = await Promise.all([
-		ask('GET', 'status'),
-		ask('GET', 'listeners'),
-		ask('GET', 'pools'),
-		ask('GET', 'buckets'),
-		ask('GET', 'countries'),
-		ask('GET', `events?after=${lastEvent}`),
-	]);
-	return { status, listeners, pools, buckets, countries, events };
-}
+export const look = (lastEvent) => ask('GET', `overview?after=${lastEvent}`);
 
 /**
  * The process in the last seconds, as far as it was kept.

@@ -12,16 +12,38 @@ import {
 	historyQuery,
 	historyView,
 	listenerView,
+	overviewView,
 	poolView,
 	regionView,
 	statusView,
 } from '../views.ts';
 import { type AdminHttp, answers } from './typed.ts';
 
+/** Events after this one. */
+const eventsQuery = z.object({ after: z.coerce.number().int().min(0).default(0) });
+
 /** What can be looked at. */
 export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOptions): void {
 	http.get('/status', { schema: { summary: 'The process and its totals.', response: answers(statusView) } }, async () =>
 		operations.status(),
+	);
+	http.get(
+		'/overview',
+		{
+			schema: {
+				summary: 'What the dashboard shows: status, listeners, pools, buckets, countries and events.',
+				querystring: eventsQuery,
+				response: answers(overviewView),
+			},
+		},
+		async ({ query }) => ({
+			status: operations.status(),
+			listeners: [...operations.listeners()],
+			pools: [...operations.pools()],
+			buckets: [...operations.buckets()],
+			countries: [...(await operations.countries())],
+			events: [...operations.events(query.after)],
+		}),
 	);
 	http.get(
 		'/listeners',
@@ -96,7 +118,7 @@ export function addLookRoutes(http: AdminHttp, { operations }: AdminServerOption
 		{
 			schema: {
 				summary: 'What changed of late, oldest first.',
-				querystring: z.object({ after: z.coerce.number().int().min(0).default(0) }),
+				querystring: eventsQuery,
 				response: answers(z.array(eventView)),
 			},
 		},
