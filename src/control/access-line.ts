@@ -61,4 +61,4 @@ export const endpointText = (address: IpAddress | null, port: number): string | 
 	address === null ? null : formatEndpoint({ address, port });
 
 /** To the microsecond: what is below is noise. */
-export const roundedMs = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1_000) / 1_000);
+const roundedMs = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1_000) / 1_000);

@@ -1,6 +1,6 @@
 import { isSameAddress } from '../core/address.ts';
 import type { AccessRecord } from '../core/record.ts';
-import { endpointText, roundedMs } from './access-line.ts';
+import { endpointText } from './access-line.ts';
 
 /** So many texts are kept quoted, then they are quoted afresh: some of them come from clients. */
 const MAX_QUOTED = 4_096;
@@ -23,10 +23,10 @@ export class AccessText {
 			`,"time":"${this.#isoTime(record.timeMs)}","listener":${name(record.listener)},"peer":${peer},"client":${client}` +
 			`,"country":${name(record.country)},"region":${name(record.region)},"sni":${quotedOrNull(record.sni)}` +
 			`,"alpn":${name(record.alpn)},"route":${name(record.route)},"pool":${name(record.pool)}` +
-			`,"backend":${name(record.backend)},"attempts":${record.attempts},"queuedMs":${roundedMs(record.queuedMs)}` +
-			`,"connectMs":${roundedMs(record.connectMs)},"durationMs":${roundedMs(record.durationMs)}` +
+			`,"backend":${name(record.backend)},"attempts":${record.attempts},"queuedMs":${msText(record.queuedMs)}` +
+			`,"connectMs":${msText(record.connectMs)},"durationMs":${msText(record.durationMs)}` +
 			`,"uploadBytes":${record.uploadBytes},"downloadBytes":${record.downloadBytes}` +
-			`,"throttledMs":${roundedMs(record.throttledMs)},"tls":${name(record.tls)},"outcome":${name(record.outcome)}` +
+			`,"throttledMs":${msText(record.throttledMs)},"tls":${name(record.tls)},"outcome":${name(record.outcome)}` +
 			`,"detail":${quotedOrNull(record.detail)}`
 		);
 	}
@@ -47,6 +47,18 @@ export class AccessText {
 		this.#time = new Date(timeMs).toISOString();
 		return this.#time;
 	}
+}
+
+/** By thousandths. */
+const FRACTIONS = Array.from({ length: 1_000 }, (_, at) => (at === 0 ? '' : String(at / 1_000).slice(1)));
+
+/** `roundedMs` as text. Whole numbers are written far sooner than fractions. */
+function msText(ms: number | null): string {
+	if (ms === null) return 'null';
+	const microseconds = Math.round(ms * 1_000);
+	if (!(microseconds >= 0 && microseconds <= Number.MAX_SAFE_INTEGER)) return JSON.stringify(microseconds / 1_000);
+	const whole = Math.floor(microseconds / 1_000);
+	return `${whole}${FRACTIONS[microseconds - whole * 1_000]}`;
 }
 
 const quotedOrNull = (text: string | null): string => (text === null ? 'null' : JSON.stringify(text));

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { type AccessLine, accessLine } from '../../src/control/access-line.ts';
 import { LineOutput, MAX_WAITING_BYTES } from '../../src/control/line-output.ts';
@@ -60,7 +61,9 @@ function bench(level: LogLevel = 'info') {
 	const { stream, lines, read } = slowStream();
 	const output = new LineOutput(stream);
 	const log = new Log({ output, onLog: null, onRecord: null }, level);
-	return { output, lines, read, log, parsed: () => lines.map((line) => JSON.parse(line)) };
+	const told = () => lines.join('').split('\n').slice(0, -1);
+	const parsed = () => told().map((line) => JSON.parse(line));
+	return { output, lines, read, log, parsed };
 }
 
 /** A ring of so many records. */
@@ -126,6 +129,41 @@ t.test('a line has the members of the record that callbacks hear, in their order
 		lines,
 		records.map((record) => `${JSON.stringify({ level: 'info', ...accessLine(record), msg: 'session' })}\n`),
 	);
+	t.end();
+});
+
+t.test('times are written as numbers are, to the microsecond', (t) => {
+	const { log, lines } = bench();
+	const expected = (durationMs: number): string =>
+		`"durationMs":${JSON.stringify(accessLine({ ...RECORD, durationMs }).durationMs)},`;
+	const tried = [
+		0,
+		1e-4,
+		5e-4,
+		0.999,
+		0.9995,
+		1e15 + 0.5,
+		2 ** 53,
+		1e21,
+		1e300,
+		-1.25,
+		Number.NaN,
+		Number.POSITIVE_INFINITY,
+	];
+	for (const ms of tried) {
+		log.access({ ...RECORD, durationMs: ms });
+		t.match(lines.pop(), expected(ms), `${ms}`);
+	}
+	const any = fc.oneof(
+		fc.double(),
+		fc.double({ min: 0, max: 1e6 }),
+		fc.nat().map((n) => n / 1_000),
+	);
+	const wrong = fc.sample(any, 2_000).filter((durationMs) => {
+		log.access({ ...RECORD, durationMs });
+		return !lines.pop()?.includes(expected(durationMs));
+	});
+	t.strictSame(wrong, []);
 	t.end();
 });
 
