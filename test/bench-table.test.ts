@@ -79,8 +79,11 @@ t.test('medians, their spread, and the ratio to the better peer', async (t) => {
 	t.equal(own.ratio, 1.25);
 });
 
+/** Columns line up; what is in them is of interest here. */
+const unpadded = (table: string): string => table.replaceAll(/ +/g, ' ');
+
 t.test('a table tells each contender, the ratio, and whether the goal is met', async (t) => {
-	const table = readmeTable(resultsOf(bulkResult));
+	const table = unpadded(readmeTable(resultsOf(bulkResult)));
 	t.match(table, '| bulk down, 4 streams (GB per CPU s) | 8.00 | 2.00 | 10.0 | 1.25 x, at least 1.25 x: met |');
 	t.match(table, 'HAProxy');
 	t.notMatch(table, 'Node `net` pipe', 'no column for who was not measured');
@@ -99,7 +102,7 @@ t.test('TLS has a table of its own, after the first, once it was measured', asyn
 	const samples = [taken('haproxy-1', [{ work: 2_000 }]), taken('sluice-auto-1', [{ work: 1_500 }])];
 	const results = resultsOf(summarize(handshakes, null, samples, {}));
 	t.match(
-		tlsTable(results),
+		unpadded(tlsTable(results)),
 		'| TLS handshake, ping, close: full, ECDSA P-256 (1000 per CPU s) | 2.00 | 1.50 | 0.75 x |',
 	);
 	t.equal(readmeTables(null, null), readmeTable(null));

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** Ticks of user and system time in a second (sysconf(_SC_CLK_TCK)); 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
+const NANOSECONDS = 1e9;
 const KIBIBYTE = 1024;
 /** Fields of /proc/PID/stat after the name, which may hold blanks (proc(5)). */
 const PARENT = 1;
@@ -26,6 +27,17 @@ export function cpuSeconds(pids: readonly number[]): number {
 		if (stat !== null) ticks += Number(stat[USER_TICKS]) + Number(stat[SYSTEM_TICKS]);
 	}
 	return ticks / TICKS_PER_SECOND;
+}
+
+/** CPU time of a process by the scheduler's own clock, to the nanosecond: of its main thread, and of all others. */
+export function cpuByThread(pid: number): { readonly main: number; readonly others: number } {
+	let [main, others] = [0, 0];
+	for (const thread of readdirSync(`/proc/${pid}/task`)) {
+		const [ran = '0'] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+		if (Number(thread) === pid) main = Number(ran) / NANOSECONDS;
+		else others += Number(ran) / NANOSECONDS;
+	}
+	return { main, others };
 }
 
 /** Resident memory of these processes, shared pages divided among those that share them. */

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { markdownTable } from '../../src/control/config/markdown-table.ts';
 import type { Results, WorkloadResult } from './results.ts';
 import { amount, verdict } from './table.ts';
 
@@ -45,23 +46,21 @@ export function readmeTables(results: Results | null, tls: Results | null): stri
 
 /** TLS termination, beside the others' own. */
 export const tlsTable = (results: Results): string =>
-	[...tableOf(results, TLS_COLUMNS), '', tlsFootnote(results)].join('\n');
+	[tableOf(results, TLS_COLUMNS), '', tlsFootnote(results)].join('\n');
 
 /** Plain TCP. */
 export function readmeTable(results: Results | null): string {
 	if (results === null) return 'No results yet: `npm run bench`.';
-	return [...tableOf(results, COLUMNS), '', footnote(results)].join('\n');
+	return [tableOf(results, COLUMNS), '', footnote(results)].join('\n');
 }
 
-function tableOf({ workloads }: Results, all: Columns): string[] {
+function tableOf({ workloads }: Results, all: Columns): string {
 	const shown = workloads.filter(({ feature }) => feature === null);
 	const columns = all.filter(([name]) =>
 		shown.some((one) => one.measurements.some(({ contender }) => contender === name)),
 	);
 	const head = ['', ...columns.map(([, heading]) => heading), 'Sluice beside the better of HAProxy and nginx'];
-	const rule = head.map((_, i) => (i === 0 ? '---' : '---:'));
-	const rows = shown.map((workload) => row(workload, columns));
-	return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+	return markdownTable([head, ...shown.map((workload) => row(workload, columns))]);
 }
 
 function row(workload: WorkloadResult, columns: Columns): string[] {

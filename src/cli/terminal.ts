@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { LineOutput } from '../control/line-output.ts';
 import type { ExitCode } from '../core/errors.ts';
 
@@ -34,7 +35,7 @@ export function lastingOutput(): LineOutput {
 	for (const stream of [process.stdout, process.stderr]) stream.off('error', fault);
 	// What standard error does not take is lost.
 	process.stderr.on('error', () => {});
-	return new LineOutput(process.stdout);
+	return new LineOutput(process.stdout, Date.now, !fstatSync(process.stdout.fd).isFile());
 }
 
 /** Rows as columns of one width each, two spaces apart. */

@@ -57,7 +57,7 @@ export function accessLine(record: AccessRecord): AccessLine {
 	};
 }
 
-const endpointText = (address: IpAddress | null, port: number): string | null =>
+export const endpointText = (address: IpAddress | null, port: number): string | null =>
 	address === null ? null : formatEndpoint({ address, port });
 
 /** To the microsecond: what is below is noise. */

@@ -20,12 +20,18 @@ export class LineOutput {
 	private readonly nowMs: () => number;
 	private state: State = 'open';
 	private lost = 0;
+	/** A file that is full takes the begin of a piece and says nothing: its lines are written one by one. */
+	private readonly joins: boolean;
+	/** Lines that wait to go together, and how many; null: each goes by itself. */
+	private piece: string | null = null;
+	private pieceLines = 0;
 	/** While `failing`: when the next line may be tried; Infinity while one is under way. */
 	private retryAtMs = 0;
 
-	constructor(stream: Writable, nowMs: () => number = Date.now) {
+	constructor(stream: Writable, nowMs: () => number = Date.now, joins = true) {
 		this.stream = stream;
 		this.nowMs = nowMs;
+		this.joins = joins;
 		stream.on('error', (error: NodeJS.ErrnoException) => this.failed(error));
 	}
 
@@ -35,6 +41,18 @@ export class LineOutput {
 		return this.state === 'open' && this.stream.writableNeedDrain;
 	}
 
+	/** Lines of this while are written in few pieces. */
+	together<T>(run: () => T): T {
+		if (!this.joins) return run();
+		this.piece = '';
+		try {
+			return run();
+		} finally {
+			this.writePiece();
+			this.piece = null;
+		}
+	}
+
 	write(line: string): void {
 		if (this.state === 'gone') return;
 		if (this.stream.writableLength > MAX_WAITING_BYTES || (this.state === 'failing' && this.blocked)) {
@@ -42,10 +60,26 @@ export class LineOutput {
 			return;
 		}
 		this.retryAtMs = Number.POSITIVE_INFINITY;
+		if (this.piece === null) return this.send(line, 1);
+		this.piece += line;
+		this.pieceLines += 1;
+		// Before they are so many that the stream would take its reader to be behind.
+		if (this.piece.length >= this.stream.writableHighWaterMark / 2) this.writePiece();
+	}
+
+	private writePiece(): void {
+		const [piece, lines] = [this.piece ?? '', this.pieceLines];
+		this.piece = '';
+		this.pieceLines = 0;
+		if (lines > 0) this.send(piece, lines);
+	}
+
+	private send(text: string, lines: number): void {
+		const written = (error: unknown): void => this.written(error, lines);
 		try {
-			this.stream.write(line, this.written);
+			this.stream.write(text, written);
 		} catch (error) {
-			this.written(error);
+			written(error);
 			this.failed(error as NodeJS.ErrnoException);
 		}
 	}
@@ -70,11 +104,11 @@ export class LineOutput {
 		while (waits() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
 	}
 
-	/** What became of one line. */
-	private readonly written = (error: unknown): void => {
-		if (error instanceof Error) this.lost += 1;
+	/** What became of so many lines. */
+	private written(error: unknown, lines: number): void {
+		if (error instanceof Error) this.lost += lines;
 		else if (this.state === 'failing') this.state = 'open';
-	};
+	}
 
 	private failed(error: NodeJS.ErrnoException): void {
 		// A process's own standard output is never destroyed; another stream is no use any more.

@@ -2,6 +2,7 @@ import { type Logger, pino } from 'pino';
 import { errorText } from '../core/errors.ts';
 import { type AccessRecord, LOG_LEVELS, type LogEvent, type LogLevel } from '../core/record.ts';
 import { type AccessLine, accessLine } from './access-line.ts';
+import { AccessText } from './access-text.ts';
 import type { LineOutput } from './line-output.ts';
 
 export type LogFields = LogEvent['fields'];
@@ -22,6 +23,9 @@ export class Log {
 	private readonly events: Logger | null;
 	private readonly records: Logger | null;
 	private readonly orders: Logger | null;
+	private readonly accessText = new AccessText();
+	/** The record at hand as members of its line. */
+	private members = '';
 	private level: LogLevel;
 	private watcher: ((event: LogEvent) => void) | null = null;
 
@@ -34,8 +38,9 @@ export class Log {
 		this.events = sink && pino({ base: null, level, formatters, timestamp: pino.stdTimeFunctions.isoTime }, sink);
 		this.orders =
 			sink && pino({ base: null, level: 'info', formatters, timestamp: pino.stdTimeFunctions.isoTime }, sink);
-		// A record carries the time at which its session ended.
-		this.records = sink && pino({ base: null, level: 'info', formatters, timestamp: false }, sink);
+		// A record carries the time at which its session ended. pino takes such a time as text of JSON, and with it the
+		// other members: written by pino, one by one, they would be most of what logging costs.
+		this.records = sink && pino({ base: null, level: 'info', formatters, timestamp: () => this.members }, sink);
 	}
 
 	setLevel(level: LogLevel): void {
@@ -82,9 +87,17 @@ export class Log {
 	}
 
 	access(record: AccessRecord): void {
-		const line = accessLine(record);
-		this.records?.info(line, 'session');
-		this.targets.onRecord?.(line);
+		if (this.records !== null) {
+			this.members = this.accessText.of(record);
+			this.records.info('session');
+		}
+		this.targets.onRecord?.(accessLine(record));
+	}
+
+	/** Lines that are told meanwhile go out in one piece. */
+	together<T>(tell: () => T): T {
+		const { output } = this.targets;
+		return output === null ? tell() : output.together(tell);
 	}
 
 	debug(msg: string, fields: LogFields = {}): void {

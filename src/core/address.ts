@@ -15,6 +15,9 @@ export const V4_MAPPED = 0xffff;
 
 export const isV4 = (address: IpAddress): boolean => address.a === 0 && address.b === 0 && address.c === V4_MAPPED;
 
+export const isSameAddress = (x: IpAddress, y: IpAddress): boolean =>
+	x.d === y.d && x.c === y.c && x.b === y.b && x.a === y.a;
+
 /** An address with a port; `address` is null for a unix-domain socket, which has none. */
 export interface Endpoint {
 	readonly address: IpAddress | null;

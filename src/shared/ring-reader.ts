@@ -30,6 +30,9 @@ import {
 } from './ring-layout.ts';
 import { RingText } from './ring-text.ts';
 
+const [LISTENER, COUNTRY, REGION, ALPN, ROUTE, POOL, BACKEND, TLS, OUTCOME] = indicesOf(ACCESS_NAMES);
+const OUTCOME_OF: ReadonlyMap<string | null, Outcome> = new Map(OUTCOMES.map((outcome) => [outcome, outcome]));
+
 export type RingEntry = { readonly access: AccessRecord } | { readonly log: LogEvent };
 
 /** The main thread's end of a worker's record ring. There is one reader, and it outlives the workers. */
@@ -111,8 +114,8 @@ export class RingReader {
 		const floatAt = (start + FRAME_HEADER_BYTES) >> 3;
 		const halfAt = (floatAt + ACCESS_FLOATS) * 4;
 		const flags = this.#halves[halfAt] ?? 0;
-		const name = (field: (typeof ACCESS_NAMES)[number]): string | null =>
-			this.#names[(this.#halves[halfAt + ACCESS_HALVES + ACCESS_NAMES.indexOf(field)] ?? 0) - 1] ?? null;
+		const name = (at: number): string | null =>
+			this.#names[(this.#halves[halfAt + ACCESS_HALVES + at] ?? 0) - 1] ?? null;
 		this.#text.end = start + ACCESS_FIXED_BYTES;
 		return {
 			timeMs: this.#floats[floatAt] ?? 0,
@@ -125,15 +128,15 @@ export class RingReader {
 			peerPort: this.#halves[halfAt + 1] ?? 0,
 			clientPort: this.#halves[halfAt + 2] ?? 0,
 			attempts: this.#halves[halfAt + 3] ?? 0,
-			listener: name('listener') ?? '',
-			country: name('country'),
-			region: name('region'),
-			alpn: name('alpn'),
-			route: name('route'),
-			pool: name('pool'),
-			backend: name('backend'),
-			tls: name('tls'),
-			outcome: outcomeOf(name('outcome')),
+			listener: name(LISTENER) ?? '',
+			country: name(COUNTRY),
+			region: name(REGION),
+			alpn: name(ALPN),
+			route: name(ROUTE),
+			pool: name(POOL),
+			backend: name(BACKEND),
+			tls: name(TLS),
+			outcome: OUTCOME_OF.get(name(OUTCOME)) ?? 'internal-error',
 			// These stand one behind the other: read in the order in which they were written.
 			peer: (flags & HAS_PEER) === 0 ? null : this.#readAddress(),
 			client: (flags & HAS_CLIENT) === 0 ? null : this.#readAddress(),
@@ -179,6 +182,8 @@ export class RingReader {
 	}
 }
 
-function outcomeOf(name: string | null): Outcome {
-	return OUTCOMES.find((outcome) => outcome === name) ?? 'internal-error';
+type Indices<T extends readonly unknown[]> = { readonly [K in keyof T]: number };
+
+function indicesOf<const T extends readonly unknown[]>(items: T): Indices<T> {
+	return items.map((_, at) => at) as unknown as Indices<T>;
 }

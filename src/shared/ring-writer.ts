@@ -54,6 +54,8 @@ export class RingWriter implements RecordSink {
 	readonly #text: RingText;
 	readonly #size: number;
 	readonly #names = new Map<string, number>();
+	/** Of the names of the record at hand, in the order of `ACCESS_NAMES`. */
+	readonly #numbers = new Uint16Array(ACCESS_NAMES.length);
 	/** The reader must be told to forget its names before the next one is defined. */
 	#mustForget = true;
 	/** Committed position, modulo 2^32. */
@@ -76,12 +78,16 @@ export class RingWriter implements RecordSink {
 
 	access(record: AccessRecord): void {
 		if (this.#names.size + ACCESS_NAMES.length > MAX_NAMES) this.#forgetNames();
+		const known = this.#lookUp(record);
 		let bound = ACCESS_FIXED_BYTES + ADDRESSES_BYTES + FRAME_HEADER_BYTES;
-		for (const field of ACCESS_NAMES) bound += this.#nameBound(record[field]);
+		if (!known) for (const field of ACCESS_NAMES) bound += this.#nameBound(record[field]);
 		if (record.sni !== null) bound += textBound(record.sni.length);
 		if (record.detail !== null) bound += textBound(record.detail.length);
 		if (!this.#reserve(bound)) return;
-		for (const field of ACCESS_NAMES) this.#define(record[field]);
+		if (!known) {
+			for (const field of ACCESS_NAMES) this.#define(record[field]);
+			this.#lookUp(record);
+		}
 		this.#writeAccess(record);
 		this.#commit();
 	}
@@ -179,7 +185,7 @@ export class RingWriter implements RecordSink {
 		this.#halves[halfAt + 2] = record.clientPort;
 		this.#halves[halfAt + 3] = Math.min(record.attempts, 0xffff);
 		let nameAt = halfAt + ACCESS_HALVES;
-		for (const field of ACCESS_NAMES) this.#halves[nameAt++] = this.#numberOf(record[field]);
+		for (const number of this.#numbers) this.#halves[nameAt++] = number;
 		this.#at = start + ACCESS_FIXED_BYTES;
 		if (record.peer !== null) this.#writeAddress(record.peer);
 		if (record.client !== null) this.#writeAddress(record.client);
@@ -188,8 +194,16 @@ export class RingWriter implements RecordSink {
 		this.#endFrame(start, ACCESS);
 	}
 
-	#numberOf(name: string | null): number {
-		return name === null ? NO_NAME : (this.#names.get(name) ?? NO_NAME);
+	/** Finds the numbers of all names; false: one has none yet. */
+	#lookUp(record: AccessRecord): boolean {
+		let at = 0;
+		for (const field of ACCESS_NAMES) {
+			const name = record[field];
+			const number = name === null ? NO_NAME : this.#names.get(name);
+			if (number === undefined) return false;
+			this.#numbers[at++] = number;
+		}
+		return true;
 	}
 
 	#writeAddress(address: IpAddress): void {

@@ -72,7 +72,11 @@ t.test('how many lines a full disk has cost is told once it flows again', async 
 	log.info('a try');
 	await turn();
 	await turn();
-	const told = lines.map((line) => JSON.parse(line));
+	const told = lines
+		.join('')
+		.trim()
+		.split('\n')
+		.map((line) => JSON.parse(line));
 	t.match(told, [
 		{ msg: 'a try' },
 		{ msg: 'records dropped', worker: 0, count: 7 },
@@ -87,4 +91,78 @@ t.test('flushing a full disk waits no longer than it may', async (t) => {
 	const before = Date.now();
 	await output.flush(20);
 	t.ok(Date.now() - before < 1_000);
+});
+
+/** A stream that tells what was written with one call. */
+function gatherer() {
+	const pieces: string[] = [];
+	const fail = { with: null as NodeJS.ErrnoException | null };
+	const stream = new Writable({
+		decodeStrings: false,
+		highWaterMark: 1_000,
+		destroy(error, done) {
+			done(error);
+			(this as unknown as { _undestroy(): void })._undestroy();
+		},
+		write(piece: string, _encoding, done) {
+			if (fail.with === null) pieces.push(piece);
+			done(fail.with);
+		},
+	});
+	return { stream, pieces, fail };
+}
+
+t.test('lines that go together are few pieces, in order, and do not look like a reader that is behind', (t) => {
+	const { stream, pieces } = gatherer();
+	const output = new LineOutput(stream);
+	const lines = Array.from({ length: 98 }, (_, i) => `${String(i).padStart(99, '0')}\n`);
+	output.together(() => {
+		for (const line of lines) {
+			t.equal(output.blocked, false);
+			output.write(line);
+		}
+		t.equal(pieces.join(''), lines.slice(0, 95).join(''), 'what is below a piece waits');
+	});
+	t.equal(pieces.join(''), lines.join(''));
+	t.equal(pieces.length, 20);
+	output.write('alone\n');
+	t.equal(pieces.at(-1), 'alone\n');
+	t.end();
+});
+
+t.test('lines are written though what gathered them has thrown', (t) => {
+	const { stream, pieces } = gatherer();
+	const output = new LineOutput(stream);
+	t.throws(() =>
+		output.together(() => {
+			output.write('before\n');
+			throw new Error('a fault');
+		}),
+	);
+	output.write('after\n');
+	t.strictSame(pieces, ['before\n', 'after\n']);
+	t.end();
+});
+
+t.test('each line of a piece that could not be written is counted', async (t) => {
+	const { stream, fail } = gatherer();
+	const output = new LineOutput(stream);
+	output.together(() => output.write('good\n'));
+	fail.with = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+	output.together(() => {
+		for (let i = 0; i < 7; i++) output.write(`${i}\n`);
+	});
+	await new Promise((resolve) => setImmediate(resolve));
+	t.strictSame([output.failing, output.takeLost()], [true, 7]);
+});
+
+t.test('lines to a file are written one by one', (t) => {
+	const { stream, pieces } = gatherer();
+	const output = new LineOutput(stream, Date.now, false);
+	output.together(() => {
+		output.write('a\n');
+		output.write('b\n');
+	});
+	t.strictSame(pieces, ['a\n', 'b\n']);
+	t.end();
 });

@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
+import * as fc from 'fast-check';
 import t from 'tap';
-import type { AccessLine } from '../../src/control/access-line.ts';
+import { type AccessLine, accessLine } from '../../src/control/access-line.ts';
 import { LineOutput, MAX_WAITING_BYTES } from '../../src/control/line-output.ts';
 import { Log } from '../../src/control/log.ts';
 import { RecordPump, type RecordSource } from '../../src/control/record-pump.ts';
@@ -60,7 +61,9 @@ function bench(level: LogLevel = 'info') {
 	const { stream, lines, read } = slowStream();
 	const output = new LineOutput(stream);
 	const log = new Log({ output, onLog: null, onRecord: null }, level);
-	return { output, lines, read, log, parsed: () => lines.map((line) => JSON.parse(line)) };
+	const told = () => lines.join('').split('\n').slice(0, -1);
+	const parsed = () => told().map((line) => JSON.parse(line));
+	return { output, lines, read, log, parsed };
 }
 
 /** A ring of so many records. */
@@ -105,6 +108,73 @@ t.test('an access record has every field, absent ones null', (t) => {
 	]);
 	log.access({ ...RECORD, peer: null, client: null });
 	t.match(parsed()[1], { peer: null, client: null });
+	t.end();
+});
+
+t.test('a line has the members of the record that callbacks hear, in their order, whatever is in them', (t) => {
+	const { log, lines } = bench();
+	const nasty = 'a"b\\c\n\u0001\u2028é\ud800';
+	const records: AccessRecord[] = [
+		RECORD,
+		{ ...RECORD, listener: nasty, sni: nasty, alpn: nasty, detail: nasty, tls: nasty, backend: nasty },
+		{ ...RECORD, client: RECORD.peer, clientPort: RECORD.peerPort, timeMs: RECORD.timeMs + 1 },
+		{ ...RECORD, client: RECORD.peer, clientPort: 1 },
+		{ ...RECORD, client: parseAddress('10.0.0.2'), clientPort: RECORD.peerPort },
+		{ ...RECORD, peer: null, client: null, country: null, region: null, route: null, pool: null, backend: null },
+		{ ...RECORD, queuedMs: 0.0004, connectMs: null, durationMs: 1e9 + 1 / 3, throttledMs: 1e-9, uploadBytes: 2 ** 53 },
+		RECORD,
+	];
+	for (const record of records) log.access(record);
+	t.strictSame(
+		lines,
+		records.map((record) => `${JSON.stringify({ level: 'info', ...accessLine(record), msg: 'session' })}\n`),
+	);
+	t.end();
+});
+
+t.test('times are written as numbers are, to the microsecond', (t) => {
+	const { log, lines } = bench();
+	const expected = (durationMs: number): string =>
+		`"durationMs":${JSON.stringify(accessLine({ ...RECORD, durationMs }).durationMs)},`;
+	const tried = [
+		0,
+		1e-4,
+		5e-4,
+		0.999,
+		0.9995,
+		1e15 + 0.5,
+		2 ** 53,
+		1e21,
+		1e300,
+		-1.25,
+		Number.NaN,
+		Number.POSITIVE_INFINITY,
+	];
+	for (const ms of tried) {
+		log.access({ ...RECORD, durationMs: ms });
+		t.match(lines.pop(), expected(ms), `${ms}`);
+	}
+	const any = fc.oneof(
+		fc.double(),
+		fc.double({ min: 0, max: 1e6 }),
+		fc.nat().map((n) => n / 1_000),
+	);
+	const wrong = fc.sample(any, 2_000).filter((durationMs) => {
+		log.access({ ...RECORD, durationMs });
+		return !lines.pop()?.includes(expected(durationMs));
+	});
+	t.strictSame(wrong, []);
+	t.end();
+});
+
+t.test('texts from clients are not kept for ever, and are right however many there are', (t) => {
+	const { log, parsed } = bench();
+	const offers = Array.from({ length: 10_000 }, (_, i) => `proto-${i % 6_000}`);
+	for (const alpn of offers) log.access({ ...RECORD, alpn });
+	t.strictSame(
+		parsed().map(({ alpn }) => alpn),
+		offers,
+	);
 	t.end();
 });
 
