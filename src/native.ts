@@ -1,5 +1,4 @@
-import type { Config } from './control/config/schema.ts';
-import { capFault, nofileLimit } from './control/descriptors.ts';
+import { nofileLimit } from './control/descriptors.ts';
 import type { Log } from './control/log.ts';
 import { EXIT, SluiceError } from './core/errors.ts';
 import type { NativeHost } from './core/ports.ts';
@@ -33,19 +32,4 @@ export function openNativeHost(engine: 'auto' | 'epoll' | 'node', workers: numbe
 	throw new SluiceError('no-epoll', `engine: epoll does not work here: ${tested.reason}`, {
 		exitCode: EXIT.cannotStart,
 	});
-}
-
-/** Tells of a configured cap that the descriptors of this process do not allow. */
-export function warnOfCap(log: Log, { limits }: Config, native: NativeHost | null): void {
-	const reason = capFault(limits.maxConnections, nofileLimit(), native?.pipes ?? 0);
-	if (reason !== null) log.warn('too few open files', { reason });
-}
-
-/** @throws SluiceError where clients shall wait in the kernel's queue: Node's runtime accepts by itself. */
-export function refuseWaiting({ limits, listeners }: Config): void {
-	const waiting = listeners.filter(({ overflow }) => overflow === 'wait').map(({ name }) => `listener ${name}`);
-	if (limits.overflow === 'wait') waiting.unshift('limits');
-	if (waiting.length === 0) return;
-	const text = `${waiting.join(', ')}: overflow: wait needs the epoll engine, and the engine that runs here is node`;
-	throw new SluiceError('needs-epoll', text);
 }

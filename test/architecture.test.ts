@@ -23,7 +23,8 @@ t.test('the scan reads the files it means to', (t) => {
 	for (const folder of ['core', 'wire', 'shared', 'policy', 'session', 'engine', 'control', 'cli']) {
 		t.ok(folder in FLOORS && paths.some((path) => path.startsWith(`src/${folder}/`)), `src/${folder} was read`);
 	}
-	for (const path of ['src/app.ts', 'src/worker.ts', 'src/index.ts', 'bin/sluice.ts']) t.ok(paths.includes(path), path);
+	for (const path of ['src/app.ts', 'src/app-parts.ts', 'src/worker.ts', 'src/index.ts', 'bin/sluice.ts'])
+		t.ok(paths.includes(path), path);
 	const relative = sourceFiles().flatMap((file) => importsOf(file.text).filter((name) => name.startsWith('.')));
 	t.ok(relative.length >= FEWEST_FILES, 'and sees their imports');
 	t.end();
@@ -52,7 +53,9 @@ t.test('a planted violation is found', (t) => {
 		['src/control/a.ts', "import type { b } from '../session/b.ts';"],
 		['src/control/geo/a.ts', "import { b } from '../../engine/b.ts';"],
 		['src/control/a.ts', "import { b } from '../app.ts';"],
+		['src/control/a.ts', "import type { b } from '../app-parts.ts';"],
 		['src/app.ts', "import { b } from './cli/b.ts';"],
+		['src/app-parts.ts', "import { b } from './cli/b.ts';"],
 		['src/cli/a.ts', "import { b } from '../session/b.ts';"],
 		['src/index.ts', "import { b } from './engine/b.ts';"],
 		['src/helpers/a.ts', ''],

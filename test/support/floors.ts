@@ -29,12 +29,13 @@ const PURE_LIBRARIES: Readonly<Record<string, readonly string[]>> = { policy: ['
 
 /**
  * Files beside the folders: only what puts both planes together may see both, so it stands on no floor of its own. The
- * main thread (`app`) with its side of a native engine (`native`), the worker thread (`worker`) with what runs in it
- * (`data-plane`), and the clock and the random numbers that both lend to the parts below, which may not ask for them.
+ * main thread (`app`) with what it is made of (`app-parts`) and its side of a native engine (`native`), the worker
+ * thread (`worker`) with what runs in it (`data-plane`), and the clock and the random numbers that both lend to the
+ * parts below, which may not ask for them.
  */
 const ROOTS: Readonly<Record<string, string>> = {
 	'src/app.ts': 'app',
-	'src/admin.ts': 'app',
+	'src/app-parts.ts': 'app',
 	'src/worker.ts': 'app',
 	'src/clock.ts': 'app',
 	'src/rng.ts': 'app',

@@ -1,14 +1,11 @@
 import { SluiceError } from '../../core/errors.ts';
-import type { Clock } from '../../core/ports.ts';
 import type { LogEvent, LogLevel } from '../../core/record.ts';
 import type { SessionFilter } from '../../core/session-facts.ts';
-import type { ListenerSnapshot, SlotRef, Snapshot } from '../../core/snapshot.ts';
+import type { Snapshot } from '../../core/snapshot.ts';
 import { NS_PER_MS } from '../../core/units.ts';
 import { parseAddress } from '../../policy/address.ts';
-import { type ExplainParts, type Explanation, explain } from '../../policy/explain.ts';
+import { type Explanation, explain } from '../../policy/explain.ts';
 import { buildNetworkTable, parseNetwork } from '../../policy/network-table.ts';
-import type { Scoreboard } from '../../shared/scoreboard.ts';
-import type { StatsReader } from '../../shared/stats.ts';
 import type { ExplainQuery, Operations, Requester } from '../admin/operations.ts';
 import type {
 	AlertView,
@@ -35,8 +32,6 @@ import type {
 import { backendName } from '../config/compile.ts';
 import { type ConfigDiff, describeDiff } from '../config/diff.ts';
 import type { Config } from '../config/schema.ts';
-import type { Log } from '../log.ts';
-import type { HealthDetail } from '../pool-health.ts';
 import type { Author, RuntimeChanges } from './changes.ts';
 import { ClientRates } from './client-rates.ts';
 import { Drainer } from './drainer.ts';
@@ -45,47 +40,11 @@ import { bucketViews, type LiveParts, listenerViews, poolViews, regionViews } fr
 import { Sampler } from './sampler.ts';
 import { sessionView } from './session-views.ts';
 import { hasPlace, parsePlace } from './shaped-places.ts';
+import { type Steered, snapshotOf } from './steered.ts';
 import { type Place, WorkerDesk } from './worker-desk.ts';
 
 /** How often rates are taken. */
 const SAMPLE_MS = 1_000;
-
-/** What the running balancer lends: the parts of the application that operations look at and act on. */
-export interface Steered {
-	readonly log: Log;
-	readonly clock: Clock;
-	readonly board: Scoreboard;
-	readonly stats: StatsReader;
-	readonly version: string;
-	readonly engine: 'epoll' | 'node';
-	readonly phase: StatusView['phase'];
-	/** Where the configuration was read; null: it was given by a program. */
-	readonly file: string | null;
-	/** As the file has it. */
-	readonly config: Config;
-	readonly snapshot: Snapshot | null;
-	readonly changes: RuntimeChanges;
-	readonly recordsDropped: number;
-	/** Numbers of the workers that run now. */
-	workers(): readonly number[];
-	send: ConstructorParameters<typeof WorkerDesk>[0]['send'];
-	healthOf(backend: SlotRef): HealthDetail;
-	addressesOf(listener: string): readonly string[];
-	engineOf(listener: ListenerSnapshot): 'epoll' | 'node';
-	/**
-	 * Puts further changes in force, one after the other. `make` is called when its turn has come, with those before and
-	 * the configuration by them; what it throws changes nothing. All or nothing.
-	 */
-	change(make: (changes: RuntimeChanges, config: Config) => void): Promise<void>;
-	/** Reads the file again and puts it in force. */
-	reload(): Promise<ConfigDiff & { readonly warnings: readonly string[] }>;
-	/** What a reload with this text would change. */
-	diff(candidate: string): Promise<ConfigDiff>;
-	explainParts(): Omit<ExplainParts, 'sni' | 'alpn'>;
-	/** Timers, until cancelled. */
-	every(ms: number, run: () => void): () => void;
-	after(ms: number, run: () => void): () => void;
-}
 
 /** What others keep, and operations show. */
 export interface Beside {
@@ -389,9 +348,7 @@ export class LiveOperations implements Operations {
 	}
 
 	#snapshot(): Snapshot {
-		const { snapshot } = this.#steered;
-		if (snapshot === null) throw new SluiceError('starting', 'it is still starting');
-		return snapshot;
+		return snapshotOf(this.#steered);
 	}
 
 	#parts(): LiveParts {

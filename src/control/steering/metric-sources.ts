@@ -3,7 +3,8 @@ import { HISTOGRAMS } from '../../shared/stats.ts';
 import { nofileLimit } from '../descriptors.ts';
 import type { MetricName } from '../metrics/names.ts';
 import type { HistogramReading, MetricSources, Reading } from '../metrics/readings.ts';
-import type { LiveOperations, Steered } from './live-operations.ts';
+import type { LiveOperations } from './live-operations.ts';
+import type { Steered } from './steered.ts';
 import type { Tallies } from './tallies.ts';
 
 const PROCESS_START_SECONDS = Date.now() / 1_000 - process.uptime();

@@ -1,21 +1,22 @@
 import { hostname } from 'node:os';
-import { AdminKeeper } from './control/admin/keeper.ts';
-import { readAdminTerms } from './control/admin/read-terms.ts';
-import type { AdminServer } from './control/admin/server.ts';
-import type { AdminTerms } from './control/admin/terms.ts';
-import { AlertKeeper } from './control/alerts/keeper.ts';
-import { readAlertTerms } from './control/alerts/read-terms.ts';
-import type { AlertTerms } from './control/alerts/terms.ts';
-import { postMessage } from './control/alerts/webhook.ts';
-import type { Config } from './control/config/schema.ts';
-import { together } from './control/config/together.ts';
-import { HistoryKeeper } from './control/history/keeper.ts';
-import { type MetricSources, takeReadings } from './control/metrics/readings.ts';
-import { LiveOperations, type Steered } from './control/steering/live-operations.ts';
-import { liveSources } from './control/steering/metric-sources.ts';
-import { Tallies } from './control/steering/tallies.ts';
-import type { FromWorker } from './core/messages.ts';
-import { NS_PER_MS } from './core/units.ts';
+import type { FromWorker } from '../core/messages.ts';
+import { NS_PER_MS } from '../core/units.ts';
+import { AdminKeeper } from './admin/keeper.ts';
+import { readAdminTerms } from './admin/read-terms.ts';
+import type { AdminServer } from './admin/server.ts';
+import type { AdminTerms } from './admin/terms.ts';
+import { AlertKeeper } from './alerts/keeper.ts';
+import { readAlertTerms } from './alerts/read-terms.ts';
+import type { AlertTerms } from './alerts/terms.ts';
+import { postMessage } from './alerts/webhook.ts';
+import type { Config } from './config/schema.ts';
+import { together } from './config/together.ts';
+import { HistoryKeeper } from './history/keeper.ts';
+import { type MetricSources, takeReadings } from './metrics/readings.ts';
+import { LiveOperations } from './steering/live-operations.ts';
+import { liveSources } from './steering/metric-sources.ts';
+import type { Steered } from './steering/steered.ts';
+import { Tallies } from './steering/tallies.ts';
 
 /** What the keys `admin` and `alerts` say, with all that they name read. */
 export interface PreparedAdmin {
@@ -24,7 +25,7 @@ export interface PreparedAdmin {
 }
 
 /** The admin side of a running balancer: what can be seen and changed, and the server that offers it when asked to. */
-export class Admin {
+export class AdminSide {
 	readonly operations: LiveOperations;
 	/** What the main thread counts. */
 	readonly tallies = new Tallies();
@@ -107,8 +108,8 @@ export class Admin {
 	/** What only a server needs is loaded for one alone: it is most of what the main thread would load. */
 	async #open(terms: AdminTerms): Promise<AdminServer> {
 		const [{ AdminServer }, { Exposition }] = await Promise.all([
-			import('./control/admin/server.ts'),
-			import('./control/metrics/exposition.ts'),
+			import('./admin/server.ts'),
+			import('./metrics/exposition.ts'),
 		]);
 		const exposition = new Exposition(this.#sources);
 		return AdminServer.open({
