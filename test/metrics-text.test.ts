@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { test } from 'tap';
 import { METRICS } from '../src/control/metrics/names.ts';
 import { startApp } from './support/app.ts';
@@ -24,5 +25,7 @@ test('promtool accepts the text of /metrics, and it has every metric there is', 
 	const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
 	t.same([status, stdout, stderr], [0, '', ''], 'without a remark');
 	for (const name of Object.keys(METRICS)) t.match(text, new RegExp(`^${name}(_count)?[ {]`, 'm'), name);
+	const { version } = createRequire(import.meta.url)('geoip-lite/package.json');
+	t.ok(text.includes(`sluice_geo_database_info{database="embedded",version="${version}"} 1\n`), 'with its version');
 	client.socket.destroy();
 });

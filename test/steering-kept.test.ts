@@ -130,3 +130,19 @@ t.test('what a crash left beside the state file, or somebody put there, is not w
 	t.match(JSON.parse(readFileSync(state, 'utf8')), { backends: [{ backend: 'a', weight: 5 }] });
 	t.equal(statSync(state).mode & 0o777, 0o600);
 });
+
+t.test('rates that were changed at run time are marked at whatever place they hold', async (t) => {
+	const config = steeredConfig(folderOf(t), { geo: { regions: { eu: { countries: ['DE'] } } } });
+	const { ask } = await steered(t, config);
+	for (const [place, path] of [
+		['listener in', '/listeners'],
+		['region eu', '/regions'],
+		['pool main', '/pools'],
+		['backend main/a', '/backends'],
+	] as const) {
+		t.match((await ask({ path })).json, [{ changed: [] }], path);
+		const body = { download: '8Mbit/s' };
+		t.equal((await ask({ method: 'PUT', path: `/shaping/${encodeURIComponent(place)}`, body })).status, 200, place);
+		t.match((await ask({ path })).json, [{ changed: ['download'] }], path);
+	}
+});

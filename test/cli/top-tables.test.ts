@@ -11,7 +11,7 @@ import { importsOf } from '../support/source-scan.ts';
 const busy = { ...QUIET, uploadBytesPerSecond: 125_000 };
 const SEEN: Seen = {
 	status: STATUS,
-	regions: [{ name: 'eu', active: 3, maxConnections: 9, sessions: 4, traffic: QUIET }],
+	regions: [{ name: 'eu', active: 3, maxConnections: 9, sessions: 4, traffic: QUIET, changed: [] }],
 	alerts: [],
 	pools: [
 		{

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { App } from '../../src/app.ts';
+import { App, type AppOptions } from '../../src/app.ts';
 import { parseConfigObject } from '../../src/control/config/load.ts';
 import type { ConfigInput } from '../../src/control/config/schema.ts';
 import { Heard } from './app.ts';
@@ -30,7 +30,7 @@ export function folderOf(t: Test): string {
 }
 
 /** A balancer that is steered by its admin server; `write` is what a reload will read. */
-export async function steered(t: Test, config: ConfigInput) {
+export async function steered(t: Test, config: ConfigInput, options: Partial<AppOptions> = {}) {
 	let written = config;
 	const heard = new Heard();
 	heard.log.setLevel('info');
@@ -38,6 +38,7 @@ export async function steered(t: Test, config: ConfigInput) {
 		log: heard.log,
 		load: () => parseConfigObject(written),
 		onFatal: () => {},
+		...options,
 	});
 	let ended = false;
 	const stop = async (): Promise<void> => {

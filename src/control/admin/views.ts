@@ -96,6 +96,7 @@ export const regionView = z.object({
 	maxConnections: count().nullable(),
 	sessions: count(),
 	traffic,
+	changed: z.array(z.string()),
 });
 
 export const countryView = z.object({

@@ -19,6 +19,8 @@ export const ADMIN_NOTES = `## How the admin server is reached
 
 - They go before what the file says, until they are changed again: weights, drains, backends added and removed, rates and the level of
   the log. A reload keeps them, also one that changes the same key. A restart forgets them unless \`state\` names a file.
+- One of a host name's addresses is shown as \`name/address\`. What is changed by that name is its entry in the file, and so all
+  addresses of the host name, those that it gets later, too. The log calls it by the entry's name.
 - Each is one line in the log with who asked, whatever \`log.level\` is.
 - A reload that would leave a pool without a backend, since those that the file has of it were removed, is refused. A start is not:
   the removed ones are back then, and one line in the log says so.

@@ -12,6 +12,12 @@ const COUNTRY_FILES = ['geoip-country.dat', 'geoip-country6.dat'];
 
 const require = createRequire(import.meta.url);
 
+/** The embedded data's: it comes with geoip-lite and has no other. */
+export function embeddedGeoVersion(): string {
+	const { version }: { readonly version: string } = require('geoip-lite/package.json');
+	return version;
+}
+
 /** What is used of geoip-lite, which has no types of its own. */
 interface Geoip {
 	/** IPv4 as a number, IPv6 as text. */

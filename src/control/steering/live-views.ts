@@ -53,6 +53,7 @@ export const regionViews = (parts: LiveParts): RegionView[] =>
 		maxConnections,
 		sessions: parts.board.total(slot, 'sessions'),
 		traffic: parts.sampler.trafficOf(slot),
+		changed: parts.changes.ofPlace('region', name),
 	}));
 
 export const poolViews = (parts: LiveParts): PoolView[] => parts.snapshot.pools.map((pool) => poolView(pool, parts));

@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { HISTOGRAMS } from '../../shared/stats.ts';
 import { nofileLimit } from '../descriptors.ts';
+import { embeddedGeoVersion } from '../geo/embedded.ts';
 import type { MetricName } from '../metrics/names.ts';
 import type { HistogramReading, MetricSources, Reading } from '../metrics/readings.ts';
 import type { LiveOperations } from './live-operations.ts';
@@ -57,7 +58,8 @@ function sessionTotals({ stats, workers }: Steered): Reading[] {
 
 function mainTotals({ snapshot, config }: Steered, tallies: Tallies): Reading[] {
 	const database = snapshot?.geo.database ?? 'embedded';
-	const [name, version] = database === 'embedded' ? ['embedded', ''] : [config.geo.database, String(database.version)];
+	const [name, version] =
+		database === 'embedded' ? ['embedded', embeddedGeoVersion()] : [config.geo.database, String(database.version)];
 	return [
 		read('sluice_health_changes_total', tallies.healthChanges.up, 'up'),
 		read('sluice_health_changes_total', tallies.healthChanges.down, 'down'),

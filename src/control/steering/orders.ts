@@ -6,7 +6,8 @@ import { backendName } from '../config/compile.ts';
 import type { Config } from '../config/schema.ts';
 import type { Author, RuntimeChanges } from './changes.ts';
 import type { Drainer } from './drainer.ts';
-import { hasPlace, parsePlace } from './shaped-places.ts';
+import { entryName } from './live-views.ts';
+import { hasPlace, parsePlace, type ShapedPlace } from './shaped-places.ts';
 import type { Steered } from './steered.ts';
 
 /** What operators order while it runs: each is put in force as a change by its author, and told. */
@@ -29,36 +30,32 @@ export class Orders {
 	}
 
 	async setWeight(pool: string, backend: string, weight: number, by: Requester): Promise<void> {
-		await this.#change(by, (changes, author, config) => {
-			requireBackend(config, pool, backend);
-			changes.setWeight(pool, backend, weight, author);
-		});
-		this.tell('weight set', by, { pool, backend, weight });
+		const entry = await this.#changeEntry(pool, backend, by, (changes, author, name) =>
+			changes.setWeight(pool, name, weight, author),
+		);
+		this.tell('weight set', by, { pool, backend: entry, weight });
 	}
 
 	async drain(pool: string, backend: string, { closePerSecond }: DrainOrder, by: Requester): Promise<void> {
-		await this.#setState(pool, backend, 'draining', by);
-		this.#drainer.start(pool, backend, closePerSecond ?? null, this.#steered.config.drain);
-		this.tell('backend drains', by, { pool, backend, closePerSecond: closePerSecond ?? null });
+		const entry = await this.#setState(pool, backend, 'draining', by);
+		this.#drainer.start(pool, entry, closePerSecond ?? null, this.#steered.config.drain);
+		this.tell('backend drains', by, { pool, backend: entry, closePerSecond: closePerSecond ?? null });
 	}
 
 	async enable(pool: string, backend: string, by: Requester): Promise<void> {
-		await this.#setState(pool, backend, 'enabled', by);
-		this.#drainer.end(pool, backend);
-		this.tell('backend enabled', by, { pool, backend });
+		const entry = await this.#setState(pool, backend, 'enabled', by);
+		this.#drainer.end(pool, entry);
+		this.tell('backend enabled', by, { pool, backend: entry });
 	}
 
 	async disable(pool: string, backend: string, by: Requester): Promise<void> {
-		await this.#setState(pool, backend, 'disabled', by);
-		this.#drainer.end(pool, backend);
-		this.tell('backend disabled', by, { pool, backend });
+		const entry = await this.#setState(pool, backend, 'disabled', by);
+		this.#drainer.end(pool, entry);
+		this.tell('backend disabled', by, { pool, backend: entry });
 	}
 
-	#setState(pool: string, backend: string, state: 'enabled' | 'disabled' | 'draining', by: Requester): Promise<void> {
-		return this.#change(by, (changes, author, config) => {
-			requireBackend(config, pool, backend);
-			changes.setState(pool, backend, state, author);
-		});
+	#setState(pool: string, backend: string, state: 'enabled' | 'disabled' | 'draining', by: Requester): Promise<string> {
+		return this.#changeEntry(pool, backend, by, (changes, author, name) => changes.setState(pool, name, state, author));
 	}
 
 	async addBackend(pool: string, addition: BackendAddition, by: Requester): Promise<void> {
@@ -73,28 +70,60 @@ export class Orders {
 	}
 
 	async removeBackend(pool: string, backend: string, by: Requester): Promise<void> {
-		await this.#change(by, (changes, author, config) => {
-			requireBackend(config, pool, backend);
+		const entry = await this.#changeEntry(pool, backend, by, (changes, author, name, config) => {
 			if (poolNamed(config, pool).backends.length === 1)
-				throw new SluiceError('refused', `${backend} is the last backend of pool ${pool}: a pool needs one`);
-			changes.remove(pool, backend, hasBackend(this.#steered.config, pool, backend), author);
+				throw new SluiceError('refused', `${name} is the last backend of pool ${pool}: a pool needs one`);
+			changes.remove(pool, name, hasBackend(this.#steered.config, pool, name), author);
 		});
-		this.#drainer.end(pool, backend);
-		this.tell('backend removed', by, { pool, backend });
+		this.#drainer.end(pool, entry);
+		this.tell('backend removed', by, { pool, backend: entry });
 	}
 
 	async setShaping(place: string, terms: ShapingChange, by: Requester): Promise<void> {
-		const parsed = parsePlace(place);
+		let parsed = parsePlace(place);
 		await this.#change(by, (changes, author, config) => {
+			parsed = this.#placeOf(parsed);
 			if (!hasPlace(config, parsed)) throw new SluiceError('not-found', `there is no ${place}`);
 			changes.setShaping(parsed, terms, author);
 		});
-		this.tell('shaping set', by, { place, terms: JSON.stringify(terms) });
+		this.tell('shaping set', by, { place: `${parsed.kind} ${parsed.name}`, terms: JSON.stringify(terms) });
 	}
 
 	async setLogLevel(level: LogLevel | null, by: Requester): Promise<void> {
 		await this.#change(by, (changes, author) => changes.setLogLevel(level, author));
 		this.tell('log level set', by, { level: level ?? 'as configured' });
+	}
+
+	/** Changes an entry of the file by its name or by that of one of its addresses; answers the entry's name. */
+	async #changeEntry(
+		pool: string,
+		backend: string,
+		by: Requester,
+		make: (changes: RuntimeChanges, author: Author, entry: string, config: Config) => void,
+	): Promise<string> {
+		let entry = backend;
+		await this.#change(by, (changes, author, config) => {
+			entry = this.#entryOf(pool, backend);
+			requireBackend(config, pool, entry);
+			make(changes, author, entry, config);
+		});
+		return entry;
+	}
+
+	/**
+	 * A host name's addresses are shown as `name/address`, and come and go: what is changed is the entry that they all
+	 * come from.
+	 */
+	#entryOf(pool: string, backend: string): string {
+		const backends = this.#steered.snapshot?.pools.find(({ name }) => name === pool)?.backends ?? [];
+		const shown = backends.find(({ name }) => name === backend);
+		return shown === undefined ? backend : entryName(shown);
+	}
+
+	#placeOf(place: ShapedPlace): ShapedPlace {
+		const [pool = '', ...rest] = place.name.split('/');
+		if (place.kind !== 'backend') return place;
+		return { kind: 'backend', name: `${pool}/${this.#entryOf(pool, rest.join('/'))}` };
 	}
 
 	#change(by: Requester, make: (changes: RuntimeChanges, author: Author, config: Config) => void): Promise<void> {

@@ -24,7 +24,7 @@ const sources = (given: Partial<MetricSources> = {}): MetricSources => ({
 			clientOverflows: 0,
 		},
 	],
-	regions: () => [{ name: 'eu', active: 1, maxConnections: null, sessions: 4, traffic: QUIET }],
+	regions: () => [{ name: 'eu', active: 1, maxConnections: null, sessions: 4, traffic: QUIET, changed: [] }],
 	pools: () => [POOL],
 	buckets: () => [{ place: 'pool eu', direction: 'upload', bytesPerSecond: 100, burstBytes: 200, levelBytes: -50 }],
 	totals: () => [{ name: 'sluice_tls_handshakes_total', labels: ['full'], value: 7 }],

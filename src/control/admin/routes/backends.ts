@@ -7,7 +7,10 @@ const inPool = z.object({ pool: z.string() });
 const ofBackend = z.object({ pool: z.string(), backend: z.string() });
 const WRITE = { role: 'write' } as const;
 
-/** Changes at run time: in force until a restart, or for good where `state` names a file. */
+/**
+ * Changes at run time: in force until a restart, or for good where `state` names a file. Of a host name's addresses,
+ * `name/address`, all are changed at once.
+ */
 export function addBackendRoutes(http: AdminHttp, { operations }: AdminServerOptions): void {
 	http.post(
 		'/pools/:pool/backends',
