@@ -68,6 +68,8 @@ t.test('what operators change is logged with who asked, whatever the level', asy
 			'reload asked for',
 		],
 	);
+	const clashing = heard.events.filter(({ fields }) => ['level', 'time', 'msg'].some((name) => name in fields));
+	t.same(clashing, [], 'no field has the name of what every line has');
 	t.notOk(
 		heard.events.some(({ msg }) => msg === 'reloaded'),
 		'other lines are filtered',

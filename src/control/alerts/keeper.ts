@@ -92,9 +92,17 @@ export class AlertKeeper {
 			(message) => (webhook === null ? Promise.resolve(null) : this.#parts.post(webhook, message)),
 			(reason) => this.#parts.log.warn('alert webhook failed', { alert: terms.name, reason }),
 		);
-		if (stays) return { ...before, terms, courier };
+		if (stays) return this.#introduce({ ...before, terms, courier });
 		const verdict = { value: null, met: false };
 		return { terms, watch: new Watch(terms.condition), courier, phase: calm(this.#parts.nowMs()), verdict };
+	}
+
+	/** A webhook that is put in another's place, maybe because that one was dead, hears at once of what fires. */
+	#introduce(kept: Kept): Kept {
+		const nowMs = this.#parts.nowMs();
+		if (kept.terms.webhook !== null && kept.phase.state === 'firing')
+			kept.courier.tell(this.#message(kept, 'firing', kept.phase.sinceMs, nowMs), nowMs);
+		return kept;
 	}
 
 	/** Null when there is nothing to read yet, or no more. */
@@ -110,16 +118,22 @@ export class AlertKeeper {
 		}
 	}
 
-	#tell({ terms, phase, verdict, courier }: Kept, state: AlertMessage['state'], nowMs: number): void {
+	#tell(kept: Kept, state: AlertMessage['state'], nowMs: number): void {
+		const { terms, phase, verdict, courier } = kept;
 		const { name, when, webhook } = terms;
 		const since = this.#timeOf(phase.sinceMs, nowMs);
-		const { log, host } = this.#parts;
+		const { log } = this.#parts;
 		const fields = { alert: name, when, value: verdict.value, since };
 		if (state === 'firing') log.warn('alert firing', fields);
 		else log.info('alert resolved', fields);
-		if (webhook === null) return;
-		const time = this.#timeOf(nowMs, nowMs);
-		courier.tell({ alert: name, state, when, value: verdict.value, since, time, host }, nowMs);
+		if (webhook !== null) courier.tell(this.#message(kept, state, nowMs, nowMs), nowMs);
+	}
+
+	/** `atMs`: when it became so. */
+	#message({ terms, phase, verdict }: Kept, state: AlertMessage['state'], atMs: number, nowMs: number): AlertMessage {
+		const { name, when } = terms;
+		const [since, time] = [this.#timeOf(phase.sinceMs, nowMs), this.#timeOf(atMs, nowMs)];
+		return { alert: name, state, when, value: verdict.value, since, time, host: this.#parts.host };
 	}
 
 	#timeOf(ms: number, nowMs: number): string {

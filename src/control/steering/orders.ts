@@ -91,7 +91,7 @@ export class Orders {
 
 	async setLogLevel(level: LogLevel | null, by: Requester): Promise<void> {
 		await this.#change(by, (changes, author) => changes.setLogLevel(level, author));
-		this.tell('log level set', by, { level: level ?? 'as configured' });
+		this.tell('log level set', by, { logLevel: level ?? 'as configured' });
 	}
 
 	/** Changes an entry of the file by its name or by that of one of its addresses; answers the entry's name. */

@@ -77,6 +77,28 @@ test('log and webhook are told when an alert fires and when it is over', async (
 	]);
 });
 
+test('a webhook that takes the place of a dead one hears of what fires, and of its end', async (t) => {
+	const { keeper, posted, look } = house();
+	const when = 'sessions_active > 9';
+	const hooked = (webhook: string | null) => [terms('full', when, { webhook })];
+	keeper.adopt(hooked(null));
+	look(10);
+	keeper.adopt(hooked('http://old/'));
+	keeper.adopt(hooked('http://new/'));
+	await new Promise((resolve) => setImmediate(resolve));
+	look(3);
+	t.same(
+		posted.map(({ url, message }) => [url, message.state]),
+		[
+			['http://old/', 'firing'],
+			['http://new/', 'firing'],
+			['http://new/', 'resolved'],
+		],
+	);
+	keeper.adopt(hooked('http://newer/'));
+	t.equal(posted.length, 3, 'of what does not fire nothing is told');
+});
+
 test('a reload keeps the state of an alert that stays, and forgets those that change or go', (t) => {
 	const { keeper, told, posted, look } = house();
 	const staying = terms('a', 'sessions_active > 9');
@@ -85,7 +107,7 @@ test('a reload keeps the state of an alert that stays, and forgets those that ch
 	t.equal(told.length, 3);
 	keeper.adopt([{ ...staying, webhook: 'http://other/' }, terms('b', 'sessions_active > 8')]);
 	t.match(keeper.views(), [
-		{ name: 'a', state: 'firing', value: 10, webhook: 'none' },
+		{ name: 'a', state: 'firing', value: 10, webhook: 'waiting' },
 		{ name: 'b', state: 'ok', value: null, webhook: null },
 	]);
 	look(10);
@@ -93,7 +115,11 @@ test('a reload keeps the state of an alert that stays, and forgets those that ch
 		told.slice(3).map(([, msg, fields]) => [msg, (fields as { alert: string }).alert]),
 		[['alert firing', 'b']],
 	);
-	t.same(posted, [], 'a webhook that came later is not told of what others heard');
+	t.match(
+		posted,
+		[{ url: 'http://other/', message: { alert: 'a', state: 'firing' } }],
+		'a webhook that came later, too',
+	);
 	t.end();
 });
 
