@@ -3,8 +3,12 @@ import { NS_PER_SECOND } from '../../core/units.ts';
 import { formatAddress } from '../../policy/address.ts';
 import type { ClientView } from '../admin/views.ts';
 
-/** A look that is older says nothing of rates now. */
-const STALE_SECONDS = 30;
+/** Bytes seen longer ago say nothing of rates now. */
+const STALE_NS = 30 * NS_PER_SECOND;
+/** A rate is taken over no less, however soon one look follows another. */
+const LEAST_SPAN_NS = NS_PER_SECOND;
+/** Clients remembered; those that were not seen for the longest time go first. */
+const MOST_CLIENTS = 10_000;
 
 interface Seen {
 	readonly timeNs: number;
@@ -12,9 +16,16 @@ interface Seen {
 	readonly downloadBytes: number;
 }
 
-/** Turns what clients have moved into rates: since the last time somebody looked. Keeps what the last look saw, no more. */
+/** One client: what rates are counted from, and the newest that can take its place. */
+interface Past {
+	from: Seen | null;
+	latest: Seen;
+}
+
+/** Turns what clients have moved into rates over the last seconds, whoever looks, how often, and at how many of them. */
 export class ClientRates {
-	#seen = new Map<string, Seen>();
+	/** Those seen last stand last. */
+	readonly #pasts = new Map<string, Past>();
 
 	/** Workers' answers put together, the busiest first. */
 	viewsOf(facts: readonly ClientFacts[], nowNs: number, limit: number): ClientView[] {
@@ -24,12 +35,30 @@ export class ClientRates {
 			const sum = sums.get(key);
 			sums.set(key, sum === undefined ? entry : added(sum, entry));
 		}
-		const before = this.#seen;
-		this.#seen = new Map([...sums].map(([key, sum]) => [key, { ...sum, timeNs: nowNs }]));
-		return [...sums]
-			.map(([key, sum]) => viewOf(sum, before.get(key), nowNs))
-			.sort(busier)
-			.slice(0, limit);
+		const views = [...sums].map(([key, sum]) => viewOf(sum, this.#since(key, sum, nowNs), nowNs));
+		this.#forget(nowNs);
+		return views.sort(busier).slice(0, limit);
+	}
+
+	/** What was seen of it a second ago or longer, null when that is not known; remembers what is seen now. */
+	#since(key: string, sum: ClientFacts, nowNs: number): Seen | null {
+		const now: Seen = { timeNs: nowNs, uploadBytes: sum.uploadBytes, downloadBytes: sum.downloadBytes };
+		const past = this.#pasts.get(key);
+		this.#pasts.delete(key);
+		const kept = past ?? { from: null, latest: now };
+		if (nowNs - kept.latest.timeNs >= LEAST_SPAN_NS) {
+			kept.from = kept.latest;
+			kept.latest = now;
+		}
+		this.#pasts.set(key, kept);
+		return kept.from !== null && nowNs - kept.from.timeNs <= STALE_NS ? kept.from : null;
+	}
+
+	#forget(nowNs: number): void {
+		for (const [key, { latest }] of this.#pasts) {
+			if (this.#pasts.size <= MOST_CLIENTS && nowNs - latest.timeNs <= STALE_NS) return;
+			this.#pasts.delete(key);
+		}
 	}
 }
 
@@ -40,17 +69,16 @@ const added = (a: ClientFacts, b: ClientFacts): ClientFacts => ({
 	downloadBytes: a.downloadBytes + b.downloadBytes,
 });
 
-function viewOf(sum: ClientFacts, before: Seen | undefined, nowNs: number): ClientView {
-	const seconds = before === undefined ? 0 : (nowNs - before.timeNs) / NS_PER_SECOND;
-	const known = before !== undefined && seconds > 0 && seconds <= STALE_SECONDS;
+function viewOf(sum: ClientFacts, since: Seen | null, nowNs: number): ClientView {
 	// A session that ended takes its bytes with it.
-	const rate = (now: number, then: number): number => (known ? Math.max(0, now - then) / seconds : 0);
+	const rate = (now: number, then: number): number =>
+		since === null ? 0 : Math.max(0, now - then) / ((nowNs - since.timeNs) / NS_PER_SECOND);
 	return {
 		listener: sum.listener,
 		client: formatAddress(sum.client),
 		active: sum.active,
-		uploadBytesPerSecond: rate(sum.uploadBytes, before?.uploadBytes ?? 0),
-		downloadBytesPerSecond: rate(sum.downloadBytes, before?.downloadBytes ?? 0),
+		uploadBytesPerSecond: rate(sum.uploadBytes, since?.uploadBytes ?? 0),
+		downloadBytesPerSecond: rate(sum.downloadBytes, since?.downloadBytes ?? 0),
 	};
 }
 

@@ -166,20 +166,56 @@ test('rates of places are those between the last two samples', (t) => {
 	t.end();
 });
 
-test('rates of clients are those since the last look, and never negative', (t) => {
+/** What somebody sees of one client, at this second. */
+function clientLooks() {
 	const rates = new ClientRates();
-	const client = (uploadBytes: number): ClientFacts => ({
+	const client = (uploadBytes: number, last = 7): ClientFacts => ({
 		listener: 'game',
-		client: parseAddress('198.51.100.7') ?? { a: 0, b: 0, c: 0, d: 0 },
+		client: parseAddress(`198.51.100.${last}`) ?? { a: 0, b: 0, c: 0, d: 0 },
 		active: 1,
 		uploadBytes,
 		downloadBytes: 0,
 	});
 	const look = (bytes: readonly number[], second: number): number[] =>
-		rates.viewsOf(bytes.map(client), second * 1e9, 10).map(({ uploadBytesPerSecond }) => uploadBytesPerSecond);
+		rates
+			.viewsOf(
+				bytes.map((one) => client(one)),
+				second * 1e9,
+				10,
+			)
+			.map(({ uploadBytesPerSecond }) => uploadBytesPerSecond);
+	return { rates, client, look };
+}
+
+test('rates of clients are those since the last look, and never negative', (t) => {
+	const { look } = clientLooks();
 	t.same(look([100, 100], 1), [0], 'two workers, one client');
 	t.same(look([300, 200], 3), [150]);
 	t.same(look([10], 4), [0], 'a session ended');
 	t.same(look([1_000], 400), [0], 'too long ago');
+	t.end();
+});
+
+test('two who look one after the other see the same rates', (t) => {
+	const { look } = clientLooks();
+	look([1_000], 1);
+	t.same(look([2_000], 2), [1_000]);
+	t.same(look([2_020], 2.02), [1_000], 'of the time since the second before, not of 20 ms');
+	t.same(look([3_000], 3), [1_000]);
+	t.end();
+});
+
+test('who looks at fewer clients makes nobody forget the others', (t) => {
+	const { rates, client } = clientLooks();
+	rates.viewsOf([client(0, 1), client(0, 2)], 1e9, 10);
+	rates.viewsOf([client(500, 1)], 2e9, 1);
+	const seen = rates.viewsOf([client(500, 1), client(3_000, 2)], 3e9, 10);
+	t.same(
+		seen.map(({ client, uploadBytesPerSecond }) => [client, uploadBytesPerSecond]),
+		[
+			['198.51.100.2', 1_500],
+			['198.51.100.1', 0],
+		],
+	);
 	t.end();
 });
