@@ -144,6 +144,8 @@ export class PoolHealthKeeper {
 		this.kept.set(key, kept);
 		this.host.left.delete(key);
 		this.failuresSince(kept);
+		// What was counted before it was watched is nobody's news.
+		kept.lastError = null;
 		return kept;
 	}
 
@@ -202,7 +204,10 @@ export class PoolHealthKeeper {
 		const connects = board.total(slot, 'connectFailures');
 		const resets = board.total(slot, 'earlyResets');
 		const added = connects - kept.connectFailures + resets - kept.earlyResets;
-		if (added > 0) kept.lastFailure = resets > kept.earlyResets ? 'a reset before the first byte' : 'a failed connect';
+		if (added > 0) {
+			kept.lastFailure = resets > kept.earlyResets ? 'a reset before the first byte' : 'a failed connect';
+			this.noteError(kept, kept.lastFailure);
+		}
 		kept.connectFailures = connects;
 		kept.earlyResets = resets;
 		return added;
@@ -231,6 +236,8 @@ export class PoolHealthKeeper {
 	detailOf(slot: SlotRef): HealthDetail | null {
 		const kept = this.kept.get(slotKey(slot));
 		if (kept === undefined) return null;
+		// Nobody else asks what its sessions met.
+		if (!this.watched) this.failuresSince(kept);
 		const { changedNs, lastError } = kept;
 		const healthForMs = changedNs === null ? null : (this.nowNs() - changedNs) / NS_PER_MS;
 		return { ejected: this.ejections.isEjected(kept.key), healthForMs, lastError };

@@ -90,6 +90,11 @@ class House {
 		return [...this.slots].map(([name, { index }]) => `${name} ${this.shown.get(index) ?? 'unset'}`).join(', ');
 	}
 
+	lastErrorOf(name: string) {
+		const slot = this.slots.get(name);
+		return slot === undefined ? undefined : this.keeper.detailOf(slot).lastError;
+	}
+
 	/** The events since the last call. */
 	told(): LogEvent[] {
 		return this.events.splice(0);
@@ -277,6 +282,24 @@ t.test('what failed before passive health was on does not count', async (t) => {
 	t.equal(house.look(), 'a down, b up');
 	house.apply('ab', { active: null, passive: null });
 	t.equal(house.health, 'a up, b up', 'and off again it returns at once');
+});
+
+t.test('the last error is what a session met, too, whatever is watched', async (t) => {
+	for (const passive of [null, PASSIVE]) {
+		const house = new House();
+		for (const names of ['ab', 'b']) house.apply(names, { active: null, passive });
+		house.fail('a', 5);
+		house.apply('ab', { active: null, passive });
+		house.look();
+		t.equal(house.lastErrorOf('a'), null, 'what was before it was kept is no news');
+		house.fail('a', 1);
+		house.look();
+		t.match(house.lastErrorOf('a'), { reason: 'a failed connect' });
+		house.fail('a', 1, 'earlyResets');
+		house.look();
+		t.match(house.lastErrorOf('a'), { reason: 'a reset before the first byte' });
+		t.equal(house.lastErrorOf('b'), null);
+	}
 });
 
 t.test('a reload: who stays keeps health and schedule, who is new is unknown, who left a last choice', async (t) => {

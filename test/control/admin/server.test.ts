@@ -250,7 +250,11 @@ test('the OpenAPI document names every route with its schema', async (t) => {
 	const { ask } = await started(t);
 	const { json } = await ask({ path: '/openapi.json' });
 	t.match(json, { openapi: /^3\./, info: { title: 'Sluice', version: '1.2.3' } });
-	t.same(await new Validator().validate(json as Record<string, unknown>), { valid: true }, 'it is what OpenAPI calls valid');
+	t.same(
+		await new Validator().validate(json as Record<string, unknown>),
+		{ valid: true },
+		'it is what OpenAPI calls valid',
+	);
 	type Method = { readonly summary?: string; readonly responses?: object };
 	const described = json?.paths as Readonly<Record<string, Readonly<Record<string, Method>>>>;
 	const paths = Object.keys(described);
