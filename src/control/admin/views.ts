@@ -87,6 +87,19 @@ export const listenerView = z.object({
 	refused: count(),
 	traffic,
 	tls: z.enum(['terminate', 'passthrough']).nullable(),
+	/** What `perClient` counts by; null: it has no limits for each client. */
+	clientTable: z
+		.object({
+			/** `tableSize`. */
+			size: count(),
+			/** Most clients that were in it at once, so far. */
+			peak: count(),
+			/** Idle clients that were forgotten for newcomers. */
+			evicted: count(),
+			/** Newcomers who had to share the overflow entry. */
+			overflowed: count(),
+		})
+		.nullable(),
 	changed: z.array(z.string()),
 });
 

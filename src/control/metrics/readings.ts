@@ -22,7 +22,7 @@ export interface HistogramReading {
 export interface MetricSources {
 	status(): StatusView;
 	readonly ready: boolean;
-	listeners(): readonly (ListenerView & { readonly clientEvictions: number; readonly clientOverflows: number })[];
+	listeners(): readonly ListenerView[];
 	regions(): readonly RegionView[];
 	pools(): readonly PoolView[];
 	buckets(): readonly BucketView[];
@@ -53,8 +53,8 @@ export function takeReadings(sources: MetricSources): Reading[] {
 				read('sluice_listener_refused_total', listener.refused, listener.name),
 				read('sluice_listener_bytes_total', listener.traffic.uploadBytes, listener.name, 'upload'),
 				read('sluice_listener_bytes_total', listener.traffic.downloadBytes, listener.name, 'download'),
-				read('sluice_listener_client_evictions_total', listener.clientEvictions, listener.name),
-				read('sluice_listener_client_overflows_total', listener.clientOverflows, listener.name),
+				read('sluice_listener_client_evictions_total', listener.clientTable?.evicted ?? 0, listener.name),
+				read('sluice_listener_client_overflows_total', listener.clientTable?.overflowed ?? 0, listener.name),
 			]),
 		...sources
 			.regions()

@@ -43,8 +43,17 @@ export const listenerViews = (parts: LiveParts): ListenerView[] =>
 		refused: parts.board.total(listener.slot, 'refused'),
 		traffic: parts.sampler.trafficOf(listener.slot),
 		tls: listener.tls?.mode ?? null,
+		clientTable: clientTableView(listener, parts.board),
 		changed: parts.changes.ofPlace('listener', listener.name),
 	}));
+
+/** One of its bodies is the overflow entry's. */
+function clientTableView({ perClient }: ListenerSnapshot, board: Scoreboard): ListenerView['clientTable'] {
+	const table = perClient === null ? undefined : board.clientTables[perClient.table];
+	if (table === undefined) return null;
+	const { evicted, overflowed, bodies, layout } = table;
+	return { size: layout.capacity, peak: Math.min(bodies - 1, layout.capacity), evicted, overflowed };
+}
 
 export const regionViews = (parts: LiveParts): RegionView[] =>
 	parts.snapshot.regions.map(({ name, slot, maxConnections }) => ({

@@ -17,14 +17,7 @@ export function liveSources(steered: Steered, operations: LiveOperations, tallie
 		get ready() {
 			return operations.ready;
 		},
-		listeners: () => {
-			const byName = new Map(steered.snapshot?.listeners.map((listener) => [listener.name, listener]));
-			return operations.listeners().map((view) => {
-				const { perClient = null } = byName.get(view.name) ?? {};
-				const table = perClient === null ? undefined : steered.board.clientTables[perClient.table];
-				return { ...view, clientEvictions: table?.evicted ?? 0, clientOverflows: table?.overflowed ?? 0 };
-			});
-		},
+		listeners: () => operations.listeners(),
 		regions: () => operations.regions(),
 		pools: () => operations.pools(),
 		buckets: () => operations.buckets(),
