@@ -7,7 +7,7 @@ import type { ClientView } from '../admin/views.ts';
 const STALE_NS = 30 * NS_PER_SECOND;
 /** A rate is taken over no less, however soon one look follows another. */
 const LEAST_SPAN_NS = NS_PER_SECOND;
-/** Clients remembered; those that were not seen for the longest time go first. */
+/** Clients remembered, or as many as one look brings; those that were not seen for the longest time go first. */
 const MOST_CLIENTS = 10_000;
 
 interface Seen {
@@ -36,7 +36,7 @@ export class ClientRates {
 			sums.set(key, sum === undefined ? entry : added(sum, entry));
 		}
 		const views = [...sums].map(([key, sum]) => viewOf(sum, this.#since(key, sum, nowNs), nowNs));
-		this.#forget(nowNs);
+		this.#forget(nowNs, Math.max(MOST_CLIENTS, sums.size));
 		return views.sort(busier).slice(0, limit);
 	}
 
@@ -54,9 +54,9 @@ export class ClientRates {
 		return kept.from !== null && nowNs - kept.from.timeNs <= STALE_NS ? kept.from : null;
 	}
 
-	#forget(nowNs: number): void {
+	#forget(nowNs: number, most: number): void {
 		for (const [key, { latest }] of this.#pasts) {
-			if (this.#pasts.size <= MOST_CLIENTS && nowNs - latest.timeNs <= STALE_NS) return;
+			if (this.#pasts.size <= most && nowNs - latest.timeNs <= STALE_NS) return;
 			this.#pasts.delete(key);
 		}
 	}

@@ -219,3 +219,15 @@ test('who looks at fewer clients makes nobody forget the others', (t) => {
 	);
 	t.end();
 });
+
+test('a look at more clients than are kept otherwise forgets none of them', (t) => {
+	const { rates, client } = clientLooks();
+	const crowd = (uploadBytes: number) =>
+		Array.from({ length: 12_000 }, (_, i) => ({ ...client(uploadBytes), client: { a: 1, b: i, c: 0, d: 0 } }));
+	rates.viewsOf(crowd(0), 1e9, 1);
+	const idle = rates
+		.viewsOf(crowd(500), 2e9, 12_000)
+		.filter(({ uploadBytesPerSecond }) => uploadBytesPerSecond !== 500);
+	t.equal(idle.length, 0);
+	t.end();
+});
