@@ -55,7 +55,7 @@ export class HealthKeeper {
 		}
 		const firstMs = this.spread(snapshot.pools);
 		for (const pool of snapshot.pools) this.keeperOf(pool).apply(pool, firstMs);
-		this.lookAtFailures(snapshot.pools.some(({ health }) => health.passive !== null));
+		this.lookAtFailures(true);
 	}
 
 	/** Every worker has the snapshot. Those that left and were up are `unknown` now: used where nobody else is up. */

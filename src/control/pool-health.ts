@@ -104,11 +104,14 @@ export class PoolHealthKeeper {
 		for (const kept of this.kept.values()) this.show(kept);
 	}
 
-	/** Reads what sessions met since the last look, ejects and takes back. */
+	/** Reads what sessions met since the last look; where that counts, ejects and takes back. */
 	look(): void {
-		if (!this.watched) return;
 		const nowNs = this.nowNs();
-		for (const kept of this.kept.values()) this.ejections.note(kept.key, this.failuresSince(kept), nowNs);
+		for (const kept of this.kept.values()) {
+			const failures = this.failuresSince(kept);
+			if (this.watched) this.ejections.note(kept.key, failures, nowNs);
+		}
+		if (!this.watched) return;
 		this.tell(this.ejections.step(nowNs, (key) => this.kept.get(key)?.observed.health === 'down'));
 	}
 
@@ -236,8 +239,6 @@ export class PoolHealthKeeper {
 	detailOf(slot: SlotRef): HealthDetail | null {
 		const kept = this.kept.get(slotKey(slot));
 		if (kept === undefined) return null;
-		// Nobody else asks what its sessions met.
-		if (!this.watched) this.failuresSince(kept);
 		const { changedNs, lastError } = kept;
 		const healthForMs = changedNs === null ? null : (this.nowNs() - changedNs) / NS_PER_MS;
 		return { ejected: this.ejections.isEjected(kept.key), healthForMs, lastError };

@@ -127,6 +127,7 @@ test('what is refused exits with 1 and says why; nobody there exits with 2', asy
 	t.match(await ask('remove', 'eu', 'eu-1'), { code: 1, stderr: /last backend of pool eu/, stdout: '' });
 	t.match(await ask('kill', '9-9'), { code: 1, stderr: /there is no session 9-9 any more/ });
 	t.match(await ask('weight', 'eu', 'eu-1', '999'), { code: 1, stderr: /not a number from 0 to 256/ });
+	t.match(await ask('weight', 'eu', 'eu-1', '0.5'), { code: 1, stderr: /not a whole number/ });
 	t.match(await command('status', '--admin', 'unix:/nowhere/s'), {
 		code: 2,
 		stderr: /cannot reach sluice at unix:\/nowhere\/s: nobody listens/,

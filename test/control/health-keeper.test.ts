@@ -50,6 +50,7 @@ class House {
 			},
 			log: { info: log('info'), warn: log('warn') },
 			clock: this.time,
+			wallMs: () => this.nowMs,
 			schedule: {
 				probe: (request, done) => {
 					this.probed.push(request);
@@ -88,6 +89,10 @@ class House {
 	/** `a up, b down` */
 	get health(): string {
 		return [...this.slots].map(([name, { index }]) => `${name} ${this.shown.get(index) ?? 'unset'}`).join(', ');
+	}
+
+	get nowMs(): number {
+		return this.time.nowNs() / 1e6;
 	}
 
 	lastErrorOf(name: string) {
@@ -294,7 +299,13 @@ t.test('the last error is what a session met, too, whatever is watched', async (
 		t.equal(house.lastErrorOf('a'), null, 'what was before it was kept is no news');
 		house.fail('a', 1);
 		house.look();
-		t.match(house.lastErrorOf('a'), { reason: 'a failed connect' });
+		const timeMs = house.nowMs;
+		house.time.pass(60_000);
+		t.same(
+			house.lastErrorOf('a'),
+			{ timeMs, reason: 'a failed connect' },
+			'when it was noticed, not when it is asked for',
+		);
 		house.fail('a', 1, 'earlyResets');
 		house.look();
 		t.match(house.lastErrorOf('a'), { reason: 'a reset before the first byte' });

@@ -17,6 +17,15 @@ function numberFrom(least: number, most: number): (text: string) => number {
 	};
 }
 
+function wholeNumberFrom(least: number, most: number): (text: string) => number {
+	const parse = numberFrom(least, most);
+	return (text) => {
+		const value = parse(text);
+		if (Number.isInteger(value)) return value;
+		throw new InvalidArgumentError('It is not a whole number.');
+	};
+}
+
 interface DrainOptions extends AdminOptions {
 	readonly closePerSecond?: number;
 }
@@ -62,7 +71,7 @@ export function addSteerCommands(program: Command, { terminal }: CommandContext)
 	}
 
 	askingCommand(program, 'weight <pool> <backend>', "Set a backend's weight.")
-		.argument('<weight>', '0 to 256; 0 takes no new sessions', numberFrom(0, 256))
+		.argument('<weight>', '0 to 256; 0 takes no new sessions', wholeNumberFrom(0, 256))
 		.addHelpText('after', `\nExample:\n  sluice weight eu eu-1 5\n${ADMIN_HELP}`)
 		.action(async (pool: string, backend: string, weight: number, options: AdminOptions) => {
 			const answer = await clientOf(options).send('PUT', backendPath(pool, backend, '/weight'), { weight }, done);
@@ -71,8 +80,8 @@ export function addSteerCommands(program: Command, { terminal }: CommandContext)
 
 	askingCommand(program, 'add <pool> <address>', 'Add a backend to a pool.')
 		.option('--name <name>', 'what it is called; without it, its address')
-		.option('--weight <weight>', '0 to 256', numberFrom(0, 256))
-		.option('--max-connections <count>', 'its cap', numberFrom(1, 100_000_000))
+		.option('--weight <weight>', '0 to 256', wholeNumberFrom(0, 256))
+		.option('--max-connections <count>', 'its cap', wholeNumberFrom(1, 100_000_000))
 		.option('--backup', 'use it only while no other can take a session')
 		.addHelpText('after', `\nExample:\n  sluice add eu 10.1.0.9:7000 --name eu-9\n${ADMIN_HELP}`)
 		.action(async (pool: string, address: string, options: AddOptions) => {

@@ -295,7 +295,7 @@ function firstFault(error: z.ZodError): string {
 function jsonOf(text: string): unknown {
 	try {
 		return JSON.parse(text);
-	} catch {
-		return undefined;
+	} catch (cause) {
+		throw new SluiceError('state-invalid', 'not JSON: it may have been cut off', { cause });
 	}
 }

@@ -171,5 +171,6 @@ test('a store that is not ours is told, not half read', (t) => {
 		'{"version":1,"backends":[{}],"shaping":[]}',
 	];
 	for (const text of cases) t.throws(() => RuntimeChanges.parse(text), { code: 'state-invalid' }, text);
+	t.throws(() => RuntimeChanges.parse('{"version":1,'), { message: /^not JSON/ }, 'one that was cut off');
 	t.end();
 });
