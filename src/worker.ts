@@ -3,11 +3,15 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import type { ToWorker, WorkerStart } from './core/messages.ts';
 import type { NativeStart } from './core/ports.ts';
 import { DataPlane } from './data-plane.ts';
+import type { EngineOptions } from './engine/engine.ts';
 import { DescriptorTable } from './engine/epoll/descriptors.ts';
 import { EpollEngine, type EpollOptions } from './engine/epoll/engine.ts';
 import { ERRNO } from './engine/epoll/errno.ts';
 import { EPOLLIN } from './engine/epoll/layouts.ts';
 import { type DescriptorNotes, Libc } from './engine/epoll/libc.ts';
+import { MappedNotes } from './engine/epoll/mapped-notes.ts';
+import type { Ring } from './engine/epoll/ring.ts';
+import { openTestedRing } from './engine/epoll/ring-self-test.ts';
 import { createNodeEngine } from './engine/node/engine.ts';
 import { WakeListener } from './engine/node/wake-listener.ts';
 import type { Session } from './session/session.ts';
@@ -43,7 +47,8 @@ function runOnEpoll(start: WorkerStart, native: NativeStart, port: MessagePort):
 	let loop: EpollEngine<Session> | null = null;
 	const plane = new DataPlane(start, {
 		makeEngine: (options) => {
-			loop = new EpollEngine<Session>({ ...options, libc, sockets: listening, pipes: native.pipes });
+			const ring = ringFor(libc, options);
+			loop = new EpollEngine<Session>({ ...options, libc, sockets: listening, pipes: native.pipes, ring });
 			return loop;
 		},
 		post: (message) => port.postMessage(message),
@@ -64,6 +69,15 @@ function runOnEpoll(start: WorkerStart, native: NativeStart, port: MessagePort):
 	turnForEver(loop, bell, hear);
 }
 
+/** Without io_uring nothing is missing but some speed: one worker says so. */
+function ringFor(libc: Libc, { worker, log }: EngineOptions<Session>): Ring | null {
+	const ring = openTestedRing(libc);
+	if (typeof ring !== 'string') return ring;
+	if (worker === 0)
+		log({ level: 'info', msg: 'small messages are relayed without io_uring', fields: { reason: ring } });
+	return null;
+}
+
 function turnForEver(engine: EpollEngine<Session> | null, bell: number, hear: () => void): never {
 	if (engine === null) throw new Error('the data plane has made no engine');
 	const added = engine.poller.add(bell, EPOLLIN, { onEvents: hear });
@@ -71,9 +85,10 @@ function turnForEver(engine: EpollEngine<Session> | null, bell: number, hear: ()
 	for (;;) engine.turn();
 }
 
-const notesOf = ({ worker, descriptors }: NativeStart): DescriptorNotes => ({
+const notesOf = ({ worker, descriptors, maps }: NativeStart): DescriptorNotes => ({
 	owners: new DescriptorTable(descriptors).owners,
 	mark: DescriptorTable.markOf(worker),
+	maps: new MappedNotes(maps),
 });
 
 function run(): void {

@@ -1,9 +1,10 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import t from 'tap';
 import type { ConfigInput } from '../src/control/config/schema.ts';
 import { eventually, startApp } from './support/app.ts';
 import { startEcho } from './support/echo.ts';
 import { dial, type Peer, pass } from './support/peers.ts';
+import { needsRing } from './support/ring.ts';
 
 const ROUNDS = 4;
 /** Connects while a worker is away, and the time between two. */
@@ -88,6 +89,39 @@ t.test('clients and backends of a worker that died are reset, those of the other
 	for (const client of clients) client.socket.destroy();
 	await eventually(() => app.held.zero && backend.sockets.size === 0);
 	t.ok(open() < open40);
+	t.strictSame(app.held.faults, []);
+});
+
+/** What the kernel tells of the rings of this process: a line for each receive that waits (io_uring(7)). */
+const ringsTell = (): readonly string[] =>
+	readdirSync('/proc/self/fd').flatMap((fd) => {
+		try {
+			if (readlinkSync(`/proc/self/fd/${fd}`) !== 'anon_inode:[io_uring]') return [];
+			return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').split('\n');
+		} catch {
+			return [];
+		}
+	});
+const OP_RECV = /op=27\b/;
+
+needsRing(t, 'sessions that a dead worker had in its ring are reset, and nothing of the ring is left', async (t) => {
+	const backend = await startEcho(t);
+	const { app, heard, port } = await startApp(t, config(backend.address));
+	const before = open();
+	const clients = await Promise.all(Array.from({ length: 20 }, () => dial(t, `127.0.0.1:${port()}`)));
+	for (let i = 1; i <= 40; i++) {
+		for (const client of clients) client.send('x');
+		await Promise.all(clients.map((client) => client.heard(i)));
+	}
+	const waiting = ringsTell().filter((line) => OP_RECV.test(line)).length;
+	t.ok(waiting >= 30, `${waiting} receives wait in rings`);
+	for (const worker of app.workers) await worker.terminate();
+	await eventually(() => clients.every(({ ended }) => ended === 'reset'));
+	await eventually(() => heard.events.filter(({ msg }) => msg === 'worker replaced').length >= 2);
+	for (const client of clients) client.socket.destroy();
+	await eventually(() => app.held.zero && backend.sockets.size === 0 && open() <= before);
+	t.equal(open(), before);
+	t.equal(await visit(t, `127.0.0.1:${port()}`), null, 'their successors serve');
 	t.strictSame(app.held.faults, []);
 });
 

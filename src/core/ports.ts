@@ -32,6 +32,8 @@ export interface NativeStart {
 	readonly worker: number;
 	/** Who has which descriptor, see `engine/epoll/descriptors.ts`. */
 	readonly descriptors: SharedArrayBuffer;
+	/** What this worker has mapped, see `engine/epoll/mapped-notes.ts`. */
+	readonly maps: SharedArrayBuffer;
 	/** Pipes this worker may have. */
 	readonly pipes: number;
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { openTestedLibc } from '../../src/engine/epoll/self-test.ts';
 import { enginesOf, missingEngines } from '../support/engines.ts';
+import { ringReason } from '../support/epoll-in-process.ts';
 import { allTargets, engineTargets } from '../support/harness.ts';
 
 const here = readdirSync(new URL('.', import.meta.url));
@@ -20,13 +21,16 @@ t.test('an engine that did not run is missed, and nothing else is', async (t) =>
 
 t.test('on this platform every engine it has is a target, alone and under the application', async (t) => {
 	const wanted = enginesOf(process.platform);
+	const ways = wanted.map((engine) => `${engine} engine`);
+	// `ring-self-test.test.ts` fails where it should be there and is not.
+	if (ringReason === null) ways.push('epoll engine by io_uring');
 	t.same(
-		engineTargets().map(({ engine }) => engine),
-		wanted,
+		engineTargets().map(({ name }) => name),
+		ways,
 	);
 	t.same(
-		allTargets().map(({ engine }) => engine),
-		[...wanted, ...wanted],
+		allTargets().map(({ name }) => name),
+		[...ways, ...wanted.map((engine) => `application, ${engine}, 2 workers`)],
 	);
 });
 

@@ -3,17 +3,23 @@ import type { EngineFactory, EngineOptions, EngineSession } from '../../src/engi
 import { EpollEngine } from '../../src/engine/epoll/engine.ts';
 import { Libc } from '../../src/engine/epoll/libc.ts';
 import { openListeningSocket } from '../../src/engine/epoll/listening-sockets.ts';
+import { openTestedRing } from '../../src/engine/epoll/ring-self-test.ts';
+import { openTestedLibc } from '../../src/engine/epoll/self-test.ts';
 
 /**
  * The epoll engine in the test's own thread: its loop cannot block here, so it is given a turn every
- * millisecond. Its listening sockets are its own.
+ * millisecond. Its listening sockets are its own. With a ring every relay begins in it.
  */
-export const createEpollInProcess: EngineFactory = <S extends EngineSession>(options: EngineOptions<S>) => {
+const createWith = <S extends EngineSession>(options: EngineOptions<S>, withRing: boolean): EpollEngine<S> => {
 	const libc = new Libc();
+	const ring = withRing ? openTestedRing(libc) : null;
+	if (typeof ring === 'string') throw new Error(ring);
 	const engine = new EpollEngine<S>({
 		...options,
 		libc,
 		pipes: 8,
+		ring,
+		rides: { afterChunks: 0, averageBytes: Number.POSITIVE_INFINITY },
 		sockets: {
 			open: ({ bind }) => openListeningSocket(libc, bind, false, 4096),
 			release: ({ bind }, fd) => {
@@ -31,3 +37,19 @@ export const createEpollInProcess: EngineFactory = <S extends EngineSession>(opt
 	};
 	return engine;
 };
+
+export const createEpollInProcess: EngineFactory = (options) => createWith(options, false);
+
+export const createRingInProcess: EngineFactory = (options) => createWith(options, true);
+
+/** Why there is no io_uring here; null where there is. */
+export const ringReason = reasonWithoutRing();
+
+function reasonWithoutRing(): string | null {
+	const tested = openTestedLibc();
+	if ('reason' in tested) return tested.reason;
+	const ring = openTestedRing(tested.libc);
+	if (typeof ring === 'string') return ring;
+	ring.close();
+	return null;
+}

@@ -9,7 +9,7 @@ import { createNodeEngine } from '../../src/engine/node/engine.ts';
 import { startOnAnyPort } from './any-port.ts';
 import { closeBackends, type Teardown } from './echo.ts';
 import { type EngineName, enginesOf } from './engines.ts';
-import { createEpollInProcess } from './epoll-in-process.ts';
+import { createEpollInProcess, createRingInProcess, ringReason } from './epoll-in-process.ts';
 import { InProcess } from './harness-in-process.ts';
 import { until } from './peers.ts';
 import { withoutHealth } from './without-health.ts';
@@ -46,22 +46,22 @@ export interface Target {
 	start(t: Teardown, config: TestConfig): Promise<Balancer>;
 }
 
-/** Every engine of this build, by its name in the configuration. */
-const ENGINES: ReadonlyMap<EngineName, EngineFactory> = new Map([
-	['node', createNodeEngine],
-	['epoll', createEpollInProcess],
-]);
-
-const chosen = (asked: readonly EngineName[]): (readonly [EngineName, EngineFactory])[] =>
-	[...ENGINES].filter(([name]) => asked.includes(name));
+/** Every engine of this build, by its name in the configuration, in each of its ways to move bytes. */
+const ENGINES: readonly { readonly engine: EngineName; readonly way: string; readonly create: EngineFactory }[] = [
+	{ engine: 'node', way: 'node engine', create: createNodeEngine },
+	{ engine: 'epoll', way: 'epoll engine', create: createEpollInProcess },
+	...(ringReason === null
+		? [{ engine: 'epoll', way: 'epoll engine by io_uring', create: createRingInProcess } as const]
+		: []),
+];
 
 /** Worker threads under the whole application. */
 const APPLICATION_WORKERS = 2;
 
 /** Each engine alone, in this thread. */
 export const engineTargets = (asked = enginesOf(process.platform)): readonly Target[] =>
-	chosen(asked).map(([engine, create]) => ({
-		name: `${engine} engine`,
+	ENGINES.filter(({ engine }) => asked.includes(engine)).map(({ engine, way, create }) => ({
+		name: way,
 		engine,
 		workers: 1,
 		start: async (t, config) =>
@@ -71,8 +71,8 @@ export const engineTargets = (asked = enginesOf(process.platform)): readonly Tar
 /** Each engine alone, and the whole application with two worker threads. */
 export const allTargets = (asked = enginesOf(process.platform)): readonly Target[] => [
 	...engineTargets(asked),
-	...chosen(asked).map(
-		([engine]): Target => ({
+	...asked.map(
+		(engine): Target => ({
 			engine,
 			name: `application, ${engine}, 2 workers`,
 			workers: APPLICATION_WORKERS,

@@ -1,8 +1,11 @@
+import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import {
 	AF_INET,
 	AF_UNIX,
 	EPOLL_CLOEXEC,
+	F_SETFL,
+	MSG_DONTWAIT,
 	O_CLOEXEC,
 	O_NONBLOCK,
 	SOCK_CLOEXEC,
@@ -27,6 +30,16 @@ export function socketPair(t: Teardown): { readonly a: number; readonly b: numbe
 	});
 	return { a, b };
 }
+
+/** As `socketPair`, of sockets that wait. */
+export function blockingPair(t: Teardown): { readonly a: number; readonly b: number } {
+	const pair = socketPair(t);
+	for (const fd of [pair.a, pair.b]) libc.fcntl(fd, F_SETFL, 0);
+	return pair;
+}
+
+/** Descriptors this process has open. */
+export const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 
 /** As `socketPair`, over TCP. */
 export function tcpPair(t: Teardown): { readonly a: number; readonly b: number } {
@@ -57,7 +70,7 @@ export function put(fd: number, text: string): void {
 /** What is there to be read now; null at the end, a negated error number when it failed. */
 export function take(fd: number, most = 65_536): string | number | null {
 	const buffer = libc.allocate(most);
-	const got = libc.recv(fd, buffer, 0, most, 0);
+	const got = libc.recv(fd, buffer, 0, most, MSG_DONTWAIT);
 	if (got < 0) return got;
 	return got === 0 ? null : Buffer.from(buffer.bytes.subarray(0, got)).toString('latin1');
 }

@@ -54,7 +54,7 @@ export const configSchema = section({
 		.default('auto')
 		.meta(
 			about(
-				'What moves the bytes: `epoll` calls the Linux kernel itself, `node` is `node:net`; `auto` takes epoll where it works, else node, and says why. `epoll` never falls back. Listeners that terminate TLS, or whose pools speak it, run on node whatever this says, on workers of their own. A change needs a restart.',
+				'What moves the bytes: `epoll` calls the Linux kernel itself (and hands small messages to io_uring where the kernel lets it, which `sysctl kernel.io_uring_disabled=2` forbids), `node` is `node:net`; `auto` takes epoll where it works, else node, and says why. `epoll` never falls back. Listeners that terminate TLS, or whose pools speak it, run on node whatever this says, on workers of their own. A change needs a restart.',
 				'node',
 			),
 		),

@@ -13,7 +13,6 @@ import { AGAIN, HELD_BACK, TARGET_LOST } from './flow.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import {
 	EPOLLERR,
-	EPOLLET,
 	EPOLLHUP,
 	EPOLLIN,
 	EPOLLOUT,
@@ -22,6 +21,7 @@ import {
 	MSG_PEEK,
 	SO_ERROR,
 	SOL_SOCKET,
+	WATCHED,
 } from './layouts.ts';
 import type { Pumped } from './loop.ts';
 import { Opening, type OpeningHost, sendOwn } from './opening.ts';
@@ -30,8 +30,6 @@ import { Relay } from './relay.ts';
 import type { Tools } from './tools.ts';
 import { openUpstream, sendAtOnce } from './upstream.ts';
 
-/** What a connected socket is watched for, registered once. */
-export const WATCHED = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 const BROKEN = EPOLLERR | EPOLLHUP;
 
 /**
@@ -168,7 +166,7 @@ export class EpollConnection implements Shell, FdOwner, EarlyOwner, OpeningHost,
 
 	/** Called now and then: what long sessions need and short ones can do without. */
 	settle(): void {
-		if (this.#phase === 'relaying') this.#relay?.tune();
+		if (this.#phase === 'relaying') this.#relay?.settle();
 	}
 
 	// --- events of the sockets ---

@@ -8,9 +8,9 @@ import { ACCEPTED } from '../session-events.ts';
 import { Stragglers } from '../stragglers.ts';
 import { BufferPool } from './buffers.ts';
 import { ClosingConnections } from './closing.ts';
-import { EpollConnection, WATCHED } from './connection.ts';
+import { EpollConnection } from './connection.ts';
 import { GateQueue } from './gate-queue.ts';
-import { SO_LINGER, SOL_SOCKET } from './layouts.ts';
+import { SO_LINGER, SOL_SOCKET, WATCHED } from './layouts.ts';
 import type { Libc } from './libc.ts';
 import { Lingerer } from './lingering.ts';
 import type { EpollListener } from './listener.ts';
@@ -18,6 +18,8 @@ import { Listeners, type ListeningSockets } from './listeners.ts';
 import { Loop } from './loop.ts';
 import { PipePool } from './pipes.ts';
 import { Poller } from './poller.ts';
+import type { Ring } from './ring.ts';
+import { RIDE_TERMS, type RideTerms, RingRelays } from './ring-relays.ts';
 import { SocketAddress } from './sockaddr.ts';
 import { LoopTimers } from './timers.ts';
 import type { Tools } from './tools.ts';
@@ -33,6 +35,9 @@ export interface EpollOptions<S extends EngineSession> extends EngineOptions<S> 
 	readonly sockets: ListeningSockets;
 	/** Pipes this worker may have. */
 	readonly pipes: number;
+	/** io_uring for relays of small messages; null: it is not to be had here. */
+	readonly ring: Ring | null;
+	readonly rides?: RideTerms;
 }
 
 /**
@@ -46,6 +51,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 	readonly #driver: Driver<S, EpollConnection>;
 	readonly #loop: Loop;
 	readonly #tools: Tools;
+	readonly #ring: RingRelays | null;
 	readonly #pipes: PipePool;
 	readonly #lingerer: Lingerer;
 	readonly #listeners: Listeners;
@@ -63,6 +69,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		this.#options = options;
 		this.#libc = libc;
 		this.poller = new Poller(libc);
+		this.#ring = options.ring === null ? null : new RingRelays(libc, this.poller, options.ring);
 		this.#pipes = new PipePool(libc, options.pipes);
 		this.#driver = new Driver<S, EpollConnection>({
 			clock,
@@ -88,7 +95,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		});
 		this.#timers = new LoopTimers(() => clock.nowNs());
 		const timed = [deadlines, this.#gates, this.#timers, this.#lingerer, this.#closing, ...this.#listeners.timed];
-		this.#loop = new Loop(this.poller, () => clock.nowNs(), timed);
+		this.#loop = new Loop(this.#ring ?? this.poller, () => clock.nowNs(), timed);
 		this.#tools = this.#makeTools(scratch);
 		this.#settleSoon();
 	}
@@ -199,6 +206,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		this.#closing.abandon();
 		this.#lingerer.destroy();
 		this.#pipes.destroy();
+		this.#ring?.destroy();
 		this.#libc.close(this.poller.fd);
 	}
 
@@ -212,6 +220,8 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 			pipes: this.#pipes,
 			buffers: new BufferPool(libc, SCRATCH_BYTES),
 			scratch,
+			ring: this.#ring,
+			rides: this.#options.rides ?? RIDE_TERMS,
 			lingerer: this.#lingerer,
 			stragglers: new Stragglers(() => this.#options.stragglers()),
 			spare: this.#listeners.spare,

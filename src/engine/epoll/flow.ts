@@ -5,7 +5,7 @@ import type { Meter } from '../meter.ts';
 import type { BufferPool } from './buffers.ts';
 import { ERRNO } from './errno.ts';
 import { Gathering } from './gathering.ts';
-import type { HeldBytes } from './held-bytes.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { IPPROTO_TCP, MSG_NOSIGNAL, SPLICE_F_MORE, SPLICE_F_MOVE, SPLICE_F_NONBLOCK, TCP_NODELAY } from './layouts.ts';
 import type { Libc, NativeBuffer } from './libc.ts';
 import type { Pumped } from './loop.ts';
@@ -53,6 +53,8 @@ const SPLICE_ROUNDS = 4;
 const BULKY_READS = 2;
 /** A source that gave so much before it ran dry is spliced again when it goes on. */
 const BULKY_BYTES = 65_536;
+/** Counted further than anybody looks. */
+const MOST_CHUNKS = 0x3fff_ffff;
 const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
 /** A socket to read from, and what was seen of it before; see the fields of `Flow`. */
@@ -128,7 +130,7 @@ export class Flow implements DeadlineEntry {
 		this.ended = source.ended;
 	}
 
-	/** Chunks read so far, up to a few. */
+	/** Chunks read so far. */
 	get chunks(): number {
 		return this.#chunks;
 	}
@@ -136,6 +138,11 @@ export class Flow implements DeadlineEntry {
 	/** Everything that was read has been taken by the kernel for the other side. */
 	get empty(): boolean {
 		return this.held === null && this.#kept === null && (this.#pipe === null || this.#pipe.bytes === 0);
+	}
+
+	/** Nothing is under way, nothing has ended, and small amounts were copied. */
+	get idle(): boolean {
+		return this.empty && !this.ended && !this.failing && !this.#bulky && !this.#heldBack && this.owner === null;
 	}
 
 	/** Moves what can be moved now. */
@@ -157,6 +164,29 @@ export class Flow implements DeadlineEntry {
 			if (pipe !== null) round += SPLICE_ROUNDS - 1;
 		}
 		return AGAIN;
+	}
+
+	// --- what others have read of the source ---
+
+	/** So many bytes may pass, now; then they count as moved. */
+	lets(bytes: number): boolean {
+		const allowed = this.gate.ask(bytes, this.#tools.nowNs());
+		if (allowed === bytes) this.#count(bytes);
+		else if (allowed > 0) this.gate.unused(allowed);
+		return allowed === bytes;
+	}
+
+	/** These go first, as the gate lets them. */
+	hold(bytes: Uint8Array): void {
+		this.held ??= new HeldBytes();
+		this.held.append(bytes);
+	}
+
+	/** The source was found reset, which a socket tells once; all it had sent is read. */
+	failed(): void {
+		this.failing = true;
+		this.ended = true;
+		this.readable = false;
 	}
 
 	/** It is time to look what has gathered. */
@@ -223,7 +253,7 @@ export class Flow implements DeadlineEntry {
 		const sent = libc.send(this.#target, scratch, 0, bytes, MSG_NOSIGNAL);
 		if (sent === bytes) return AGAIN;
 		if (sent < 0 && sent !== -ERRNO.EAGAIN) return TARGET_LOST;
-		this.#keep(scratch, Math.max(sent, 0), bytes);
+		this.keep(scratch, Math.max(sent, 0), bytes);
 		return AGAIN;
 	}
 
@@ -243,9 +273,10 @@ export class Flow implements DeadlineEntry {
 		}
 	}
 
-	#keep(scratch: NativeBuffer, from: number, to: number): void {
+	/** What has passed the gate and was not taken: it goes before all else. */
+	keep(buffer: NativeBuffer, from: number, to: number): void {
 		const kept = this.#tools.buffers.borrow();
-		kept.bytes.set(scratch.bytes.subarray(from, to));
+		kept.bytes.set(buffer.bytes.subarray(from, to));
 		this.#kept = kept;
 		this.#keptFrom = 0;
 		this.#keptTo = to - from;
@@ -323,7 +354,7 @@ export class Flow implements DeadlineEntry {
 	}
 
 	#count(bytes: number): void {
-		if (this.#chunks < 3) this.#chunks += 1;
+		if (this.#chunks < MOST_CHUNKS) this.#chunks += 1;
 		this.#meter.count(this.direction, bytes, this.#tools.nowNs());
 	}
 

@@ -34,6 +34,15 @@ export class HeldBytes {
 		this.#to += bytes;
 	}
 
+	/** Takes in a copy. */
+	append(bytes: Uint8Array): void {
+		this.keep();
+		const needed = this.length + bytes.length;
+		if (this.#to + bytes.length > this.#memory.length) this.#move(Math.max(needed, 2 * this.length));
+		this.#memory.set(bytes, this.#to);
+		this.#to += bytes.length;
+	}
+
 	/** Nothing of it stands in the scratch buffer any more. */
 	keep(): void {
 		if (!this.#lent) return;

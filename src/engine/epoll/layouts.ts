@@ -46,9 +46,12 @@ export const IPV6_V6ONLY = 26;
 export const IPPROTO_IP = 0;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const MSG_PEEK = 2;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_WAITALL = 0x100;
 export const MSG_NOSIGNAL = 0x4000;
 export const SHUT_RD = 0;
 export const SHUT_WR = 1;
+export const F_SETFL = 4;
 export const F_SETPIPE_SZ = 1031;
 export const SPLICE_F_MOVE = 1;
 export const SPLICE_F_NONBLOCK = 2;
@@ -68,5 +71,18 @@ export const EPOLLERR = 0x008;
 export const EPOLLHUP = 0x010;
 export const EPOLLRDHUP = 0x2000;
 export const EPOLLET = 1 << 31;
+/** What a connected socket is watched for, registered once. */
+export const WATCHED = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+export const PROT_READ = 1;
+export const PROT_WRITE = 2;
+export const MAP_SHARED = 1;
+export const MAP_PRIVATE = 2;
+export const MAP_ANONYMOUS = 0x20;
+export const MAP_POPULATE = 0x8000;
+export const SYS_IO_URING_SETUP = 425;
+export const SYS_IO_URING_ENTER = 426;
+export const SYS_IO_URING_REGISTER = 427;
+/** `struct io_uring_params`. */
+export const RING_PARAMS_BYTES = 120;
 /** Longest `struct sockaddr` used here: sockaddr_un (unix(7)). */
 export const SOCKADDR_BYTES = 110;

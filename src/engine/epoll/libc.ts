@@ -1,5 +1,19 @@
 import { createRequire } from 'node:module';
-import { LAYOUTS, type Layout } from './layouts.ts';
+import {
+	LAYOUTS,
+	type Layout,
+	MAP_ANONYMOUS,
+	MAP_POPULATE,
+	MAP_PRIVATE,
+	MAP_SHARED,
+	PROT_READ,
+	PROT_WRITE,
+	RING_PARAMS_BYTES,
+	SYS_IO_URING_ENTER,
+	SYS_IO_URING_REGISTER,
+	SYS_IO_URING_SETUP,
+} from './layouts.ts';
+import type { MappedNotes } from './mapped-notes.ts';
 
 /**
  * Memory that calls read and write: owned by whoever made it, kept alive by it, and never moved. Every call
@@ -10,10 +24,19 @@ export interface NativeBuffer {
 	readonly address: number;
 }
 
+/** Memory mapped by mmap(2), as 32-bit words. */
+export interface MappedMemory {
+	readonly words: Int32Array;
+	readonly address: number;
+	readonly bytes: number;
+}
+
 /** Where it is written down who has a descriptor, see `descriptors.ts`: `mark` when it is opened, 0 before it is closed. */
 export interface DescriptorNotes {
 	readonly owners: Int32Array;
 	readonly mark: number;
+	/** And what is mapped. */
+	readonly maps?: MappedNotes;
 }
 
 type NativeCall = (...args: number[]) => number;
@@ -51,6 +74,9 @@ const DECLARATIONS = {
 	pipe2: 'int pipe2(int64_t, int)',
 	fcntl: 'int fcntl(int, int, int)',
 	splice: 'int splice(int, int, int, int, int64_t, unsigned int)',
+	mmap: 'int64_t mmap(int64_t, int64_t, int, int, int, int64_t)',
+	munmap: 'int munmap(int64_t, int64_t)',
+	syscall: 'int syscall(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t)',
 } as const;
 
 type Calls = Readonly<Record<keyof typeof DECLARATIONS, NativeCall>>;
@@ -70,11 +96,13 @@ export class Libc {
 	/** Written in the line of the call that opens: a thread is ended only where it enters a function or repeats a loop. */
 	readonly #owners: Int32Array;
 	readonly #mark: number;
+	readonly #maps: MappedNotes | null;
 
 	/** @throws Error when koffi, the C library or a layout for this machine is missing. */
 	constructor(notes: DescriptorNotes | null = null) {
 		this.#owners = notes?.owners ?? new Int32Array(0);
 		this.#mark = notes?.mark ?? 0;
+		this.#maps = notes?.maps ?? null;
 		this.layout = layoutHere();
 		this.#koffi = createRequire(import.meta.url)('koffi') as Koffi;
 		const library = this.#koffi.load(null);
@@ -215,6 +243,41 @@ export class Libc {
 
 	splice(from: number, to: number, length: number, flags: number): number {
 		return this.#checked(this.#call.splice(from, 0, to, 0, length, flags));
+	}
+
+	/** Memory that is shared with the kernel: of a descriptor, or anonymous with -1. Negated error number, or the memory. */
+	map(bytes: number, fd: number, offset: number): MappedMemory | number {
+		const flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE;
+		const address = this.#call.mmap(0, bytes, PROT_READ | PROT_WRITE, flags, fd, offset);
+		if (address === -1) return this.#checked(-1);
+		this.#maps?.add(address, bytes);
+		return { words: new Int32Array(this.#koffi.view(BigInt(address), bytes)), address, bytes };
+	}
+
+	/** Its words must not be touched any more. */
+	unmap({ address, bytes }: Pick<MappedMemory, 'address' | 'bytes'>): void {
+		this.#maps?.remove(address);
+		this.#call.munmap(address, bytes);
+	}
+
+	/** io_uring_setup(2); `params` is a `struct io_uring_params`. */
+	ringSetup(entries: number, params: NativeBuffer): number {
+		inside(params, 0, RING_PARAMS_BYTES);
+		const fd = this.#call.syscall(SYS_IO_URING_SETUP, entries, params.address, 0, 0, 0, 0);
+		if (fd >= 0) this.#owners[fd] = this.#mark;
+		return this.#checked(fd);
+	}
+
+	/** io_uring_enter(2); `argument` is a `struct io_uring_getevents_arg`, where `flags` say that there is one. */
+	ringEnter(fd: number, submit: number, complete: number, flags: number, argument: NativeBuffer | null): number {
+		const address = argument === null ? 0 : argument.address;
+		const bytes = argument === null ? 0 : argument.bytes.length;
+		return this.#checked(this.#call.syscall(SYS_IO_URING_ENTER, fd, submit, complete, flags, address, bytes));
+	}
+
+	/** io_uring_register(2) with one structure. */
+	ringRegister(fd: number, what: number, argument: NativeBuffer): number {
+		return this.#checked(this.#call.syscall(SYS_IO_URING_REGISTER, fd, what, argument.address, 1, 0, 0));
 	}
 
 	#pair(result: number): readonly [number, number] | number {

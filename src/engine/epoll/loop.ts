@@ -1,8 +1,14 @@
 import { NS_PER_MS } from '../../core/units.ts';
-import type { Poller } from './poller.ts';
 
 /** A wait is cut into pieces of this length at most, so that the heartbeat and the clock are never old. */
 const LONGEST_WAIT_MS = 250;
+
+/** Where events come from. */
+export interface EventSource {
+	/** Waits at most so long; answers what `tell` has to know of what it found. */
+	wait(timeoutMs: number): number;
+	tell(found: number): void;
+}
 
 /** Something that has to be done at an instant. */
 export interface Timed {
@@ -22,7 +28,7 @@ export interface Pumped {
  */
 export class Loop {
 	nowNs: number;
-	readonly #poller: Poller;
+	readonly #events: EventSource;
 	readonly #readNs: () => number;
 	readonly #timed: readonly Timed[];
 	#eager: Pumped[] = [];
@@ -30,8 +36,8 @@ export class Loop {
 	/** The earliest instant that anything was due at when the loop began to wait. */
 	#dueNs = Number.NEGATIVE_INFINITY;
 
-	constructor(poller: Poller, readNs: () => number, timed: readonly Timed[]) {
-		this.#poller = poller;
+	constructor(events: EventSource, readNs: () => number, timed: readonly Timed[]) {
+		this.#events = events;
 		this.#readNs = readNs;
 		this.#timed = timed;
 		this.nowNs = readNs();
@@ -44,9 +50,9 @@ export class Loop {
 	/** One turn; waits at most `longestMs`. */
 	turn(longestMs: number = LONGEST_WAIT_MS): void {
 		this.#dueNs = this.#nextNs();
-		const count = this.#poller.wait(this.#eager.length > 0 ? 0 : this.#waitMs(longestMs));
+		const found = this.#events.wait(this.#eager.length > 0 ? 0 : this.#waitMs(longestMs));
 		this.nowNs = this.#readNs();
-		this.#poller.tell(count);
+		this.#events.tell(found);
 		if (this.#eager.length > 0) this.#pump();
 		// What has become due in this very turn has its own next, which does not wait.
 		if (this.#dueNs <= this.nowNs) this.#runDue();

@@ -8,6 +8,7 @@ import { errnoName } from './errno.ts';
 import { EFD_CLOEXEC, EFD_NONBLOCK, SO_LINGER, SOL_SOCKET } from './layouts.ts';
 import type { Libc } from './libc.ts';
 import { openListeningSocket } from './listening-sockets.ts';
+import { MappedNotes } from './mapped-notes.ts';
 
 interface Owned {
 	readonly bind: WantedBind['bind'];
@@ -27,6 +28,8 @@ export class EpollHost implements NativeHost {
 	readonly #backlog = systemBacklog();
 	readonly #memory: SharedArrayBuffer;
 	readonly #table: DescriptorTable;
+	/** By worker. */
+	readonly #maps: readonly SharedArrayBuffer[];
 	readonly #owned = new Map<string, Owned>();
 
 	/** `nofile`: how many descriptors the process may have. `pipes`: the process-wide budget. */
@@ -37,10 +40,12 @@ export class EpollHost implements NativeHost {
 		this.bells = Array.from({ length: options.workers }, () => libc.eventfd(EFD_NONBLOCK | EFD_CLOEXEC));
 		this.#memory = DescriptorTable.memoryFor(options.nofile);
 		this.#table = new DescriptorTable(this.#memory);
+		this.#maps = this.bells.map(() => MappedNotes.memory());
 	}
 
 	startOf(worker: number): NativeStart {
-		return { descriptors: this.#memory, pipes: Math.floor(this.pipes / this.#workers), worker };
+		const maps = this.#maps[worker] ?? MappedNotes.memory();
+		return { descriptors: this.#memory, maps, pipes: Math.floor(this.pipes / this.#workers), worker };
 	}
 
 	/** Opens what the snapshot adds; answers what could not be opened, ready to print. */
@@ -91,6 +96,8 @@ export class EpollHost implements NativeHost {
 			this.#libc.resetOnClose(fd, { level: SOL_SOCKET, name: SO_LINGER });
 			this.#libc.close(fd);
 		}
+		const maps = this.#maps[worker];
+		if (maps !== undefined) for (const mapped of new MappedNotes(maps).take()) this.#libc.unmap(mapped);
 	}
 
 	close(): void {

@@ -1,5 +1,5 @@
 import { ERRNO } from './errno.ts';
-import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL } from './layouts.ts';
+import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from './layouts.ts';
 import type { Libc, NativeBuffer } from './libc.ts';
 
 /** Who hears what happens on a descriptor. */
@@ -48,14 +48,23 @@ export class Poller {
 	add(fd: number, events: number, owner: FdOwner): number {
 		this.#reserve(fd);
 		this.#lastGeneration = (this.#lastGeneration + 1) | 0;
-		this.#eventWords[0] = events;
-		this.#eventWords[this.#dataWord] = fd;
-		this.#eventWords[this.#dataWord + 1] = this.#lastGeneration;
-		const result = this.#libc.epollCtl(this.fd, EPOLL_CTL_ADD, fd, this.#event);
+		const result = this.#register(EPOLL_CTL_ADD, fd, events, this.#lastGeneration);
 		if (result < 0) return result;
 		this.#owners[fd] = owner;
 		this.#generations[fd] = this.#lastGeneration;
 		return 0;
+	}
+
+	/** Has a registered descriptor watched for something else; what is there already is told. 0 or a negated error number. */
+	change(fd: number, events: number): number {
+		return this.#register(EPOLL_CTL_MOD, fd, events, this.#generations[fd] ?? 0);
+	}
+
+	#register(operation: number, fd: number, events: number, generation: number): number {
+		this.#eventWords[0] = events;
+		this.#eventWords[this.#dataWord] = fd;
+		this.#eventWords[this.#dataWord + 1] = generation;
+		return this.#libc.epollCtl(this.fd, operation, fd, this.#event);
 	}
 
 	/** From now on another hears what happens on this descriptor. */

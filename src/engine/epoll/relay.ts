@@ -17,6 +17,7 @@ import {
 	SO_OOBINLINE,
 	SOL_SOCKET,
 } from './layouts.ts';
+import type { Ride, RingRider } from './ring-relays.ts';
 import type { Tools } from './tools.ts';
 import { tuneUpstream } from './upstream.ts';
 
@@ -25,13 +26,17 @@ export interface Reporter {
 	report(event: SessionEvent): void;
 }
 
+/** A relay that was, or was not for it, is considered again with so many times as many chunks. */
+const RIDE_AGAIN = 8;
+
 const READABLE = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP;
 const READ_ON = EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP;
 
 /** Two flows between the two ends of a session, with the FINs that follow what they carry. */
-export class Relay {
+export class Relay implements RingRider {
 	readonly #tools: Tools;
 	readonly #reporter: Reporter;
+	readonly #meter: Meter;
 	readonly #keepAlive: KeepAlive;
 	readonly #client: End;
 	readonly #backend: End;
@@ -41,6 +46,10 @@ export class Relay {
 	#queued = false;
 	#stopped = false;
 	#tuned = false;
+	/** While the ring carries it. */
+	#ride: Ride | null = null;
+	/** With so many chunks it asks the ring to. */
+	#rideAt: number;
 
 	constructor(
 		tools: Tools,
@@ -58,12 +67,14 @@ export class Relay {
 		const { client, backend } = ends;
 		this.#tools = tools;
 		this.#reporter = reporter;
+		this.#meter = meter;
 		this.#keepAlive = ends.keepAlive;
 		this.#client = client;
 		this.#backend = backend;
 		this.#upload = new Flow(tools, meter, gates.upload, 'upload', client, backend.fd);
 		if (ends.held !== null && ends.held.length > 0) this.#upload.held = ends.held;
 		this.#download = new Flow(tools, meter, gates.download, 'download', backend, client.fd);
+		this.#rideAt = client.unix || backend.unix ? Number.POSITIVE_INFINITY : tools.rides.afterChunks;
 	}
 
 	/** What is on its way to this side. */
@@ -78,6 +89,8 @@ export class Relay {
 
 	/** Remembers what an event of this side said, since edges come once, and moves what it lets move. */
 	hear(side: Side, events: number): void {
+		// The ring finds out by itself.
+		if (this.#ride !== null) return;
 		this.#note(side, events);
 		if (this.#stopped) return;
 		const inward = this.inward(side);
@@ -86,6 +99,7 @@ export class Relay {
 		if ((events & EPOLLOUT) !== 0 && !inward.empty) again = this.#pumpOne(inward, otherSide(side)) || again;
 		if (again) this.#pumpAgain();
 		this.#payFins();
+		this.#considerRide();
 	}
 
 	#note(side: Side, events: number): void {
@@ -99,10 +113,11 @@ export class Relay {
 	/** Moves both directions; the loop calls it again when there is more. */
 	pump(): void {
 		this.#queued = false;
-		if (this.#stopped) return;
+		if (this.#stopped || this.#ride !== null) return;
 		const again = this.#pumpOne(this.#upload, 'client');
 		if (this.#pumpOne(this.#download, 'backend') || again) this.#pumpAgain();
 		this.#payFins();
+		this.#considerRide();
 	}
 
 	#payFins(): void {
@@ -120,14 +135,16 @@ export class Relay {
 	/** Reads no more; what was read is still there to be written. */
 	stop(): void {
 		this.#stopped = true;
+		this.#endRide();
 		this.#upload.leaveSource();
 		this.#download.leaveSource();
 	}
 
-	/** As `stop`, and what was held of the client is dropped: it counts as little as what was not read. */
+	/** As `stop`, and what is held is dropped: it counts as little as what was not read. */
 	stopForGood(): void {
 		this.stop();
 		this.#upload.held = null;
+		this.#download.held = null;
 	}
 
 	/** Gives back what the flow borrowed; bytes not yet written are lost. */
@@ -138,8 +155,40 @@ export class Relay {
 
 	releaseAll(): void {
 		this.#stopped = true;
+		this.#endRide();
 		this.release(this.#upload);
 		this.release(this.#download);
+	}
+
+	/** Called now and then. */
+	settle(): void {
+		this.tune();
+		if (this.#ride?.wasIdle === true) this.#endRide();
+	}
+
+	/** A relay of many small messages, with nothing half done, is for the ring. */
+	#considerRide(): void {
+		const chunks = this.#upload.chunks + this.#download.chunks;
+		if (chunks < this.#rideAt) return;
+		const { ring } = this.#tools;
+		const [client, backend] = [this.#client, this.#backend];
+		this.#rideAt = chunks * RIDE_AGAIN;
+		const quiet = !this.#stopped && !this.#queued && !client.finOwed && !backend.finOwed;
+		if (ring === null || !quiet || !this.#upload.idle || !this.#download.idle) return;
+		if (this.#meter.uploadBytes + this.#meter.downloadBytes > chunks * this.#tools.rides.averageBytes) return;
+		// It reads what is urgent before an event can tell of it.
+		this.#keepUrgentByte();
+		this.#ride = ring.enter(this, client.fd, backend.fd, this.#upload, this.#download);
+	}
+
+	#endRide(): void {
+		if (this.#ride !== null) this.#tools.ring?.leave(this.#ride);
+	}
+
+	leftRing(): void {
+		this.#ride = null;
+		for (const flow of [this.#upload, this.#download]) flow.readable = !flow.ended;
+		if (!this.#stopped) this.#pumpAgain();
 	}
 
 	/** TCP_NODELAY and keep-alive: left until a session is no longer one question and one answer, which needs neither. */

@@ -4,12 +4,16 @@ import type { Flow, RelayTools } from './flow.ts';
 import type { Lingerer } from './lingering.ts';
 import type { Pumped } from './loop.ts';
 import type { Poller } from './poller.ts';
+import type { RideTerms, RingRelays } from './ring-relays.ts';
 import type { SocketAddress } from './sockaddr.ts';
 import type { Spare } from './spare.ts';
 
 /** What a worker's engine lends to its connections. */
 export interface Tools extends RelayTools {
 	readonly poller: Poller;
+	/** Carries relays of small messages; null where there is no io_uring. */
+	readonly ring: RingRelays | null;
+	readonly rides: RideTerms;
 	readonly lingerer: Lingerer;
 	readonly stragglers: Stragglers;
 	readonly spare: Spare;
