@@ -4,6 +4,7 @@ import type { SessionEvent } from '../../src/core/session-io.ts';
 import type { BackendSnapshot, PoolSnapshot } from '../../src/core/snapshot.ts';
 import { Closer } from '../../src/engine/node/closing.ts';
 import { Connection, type ConnectionHost } from '../../src/engine/node/connection.ts';
+import { GatheredWrites } from '../../src/engine/node/gathered-writes.ts';
 import { LaneTimer } from '../../src/engine/node/lane-timer.ts';
 import { TlsStore } from '../../src/engine/node/tls/tls-store.ts';
 import { Stragglers } from '../../src/engine/stragglers.ts';
@@ -54,6 +55,7 @@ const hostWith = (tls: TlsStore): ConnectionHost => ({
 		() => performance.now(),
 		() => {},
 	),
+	gatheredWrites: new GatheredWrites(),
 	laneTimer: new LaneTimer(() => performance.now() * 1e6),
 	stragglers: new Stragglers(() => 8),
 	tls,

@@ -10,6 +10,7 @@ import type { Straggler, Stragglers } from '../stragglers.ts';
 import { Approach } from './approach.ts';
 import { type ClientOwner, ClientSide } from './client-side.ts';
 import type { Closer } from './closing.ts';
+import type { GatheredWrites } from './gathered-writes.ts';
 import type { LaneTimer } from './lane-timer.ts';
 import { Relay, type RelayOwner } from './relay.ts';
 import type { SocketEnd } from './socket-end.ts';
@@ -21,6 +22,7 @@ import { openUpstream } from './upstream.ts';
 export interface ConnectionHost {
 	readonly closer: Closer;
 	readonly laneTimer: LaneTimer;
+	readonly gatheredWrites: GatheredWrites;
 	readonly stragglers: Stragglers;
 	readonly tls: TlsStore;
 	nowNs(): number;
@@ -208,6 +210,10 @@ export class Connection implements Shell, ClientOwner, RelayOwner, Straggler {
 
 	get laneTimer(): LaneTimer {
 		return this.#host.laneTimer;
+	}
+
+	get gatheredWrites(): GatheredWrites {
+		return this.#host.gatheredWrites;
 	}
 
 	nowNs(): number {

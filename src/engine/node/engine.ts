@@ -12,6 +12,7 @@ import { Stragglers } from '../stragglers.ts';
 import { Closer } from './closing.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
+import { GatheredWrites } from './gathered-writes.ts';
 import { LaneTimer } from './lane-timer.ts';
 import { NodeListener } from './listener.ts';
 import { tcpLocal, tcpPeer, UNIX_PEER } from './peer-address.ts';
@@ -36,6 +37,7 @@ export function createNodeEngine<S extends EngineSession>(options: EngineOptions
 class NodeEngine<S extends EngineSession> implements Engine<S>, ConnectionHost {
 	readonly closer: Closer;
 	readonly laneTimer: LaneTimer;
+	readonly gatheredWrites = new GatheredWrites();
 	readonly stragglers: Stragglers;
 	readonly tls = new TlsStore();
 	readonly #options: EngineOptions<S>;

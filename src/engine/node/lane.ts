@@ -2,13 +2,16 @@ import type { RelayGate } from '../../core/session-io.ts';
 import type { Direction } from '../../core/units.ts';
 import type { DeadlineEntry } from '../deadlines.ts';
 import type { Meter } from '../meter.ts';
+import type { GatheredWrites } from './gathered-writes.ts';
 import type { LaneTimer } from './lane-timer.ts';
+import { Outlet } from './outlet.ts';
 import type { SocketEnd } from './socket-end.ts';
 
 /** What a lane borrows from its connection. */
 export interface LaneOwner {
 	readonly meter: Meter;
 	readonly laneTimer: LaneTimer;
+	readonly gatheredWrites: GatheredWrites;
 	nowNs(): number;
 	/** All that was read is written on. Not told for what passed at once. */
 	emptied(lane: Lane): void;
@@ -30,6 +33,7 @@ export class Lane implements DeadlineEntry {
 	readonly #from: SocketEnd;
 	readonly #gate: RelayGate;
 	readonly #owner: LaneOwner;
+	readonly #outlet: Outlet;
 	#kept: Buffer[] = [];
 	#state: 'open' | 'reading ended' | 'stopped' = 'open';
 	/** The gate holds back what is kept. */
@@ -43,13 +47,14 @@ export class Lane implements DeadlineEntry {
 		this.direction = direction;
 		this.#from = from;
 		this.to = to;
+		this.#outlet = new Outlet(to.socket, owner.gatheredWrites);
 	}
 
 	get empty(): boolean {
 		return this.#kept.length === 0;
 	}
 
-	/** Takes what was read. */
+	/** Takes what was read; nobody else uses it any more. */
 	push(chunk: Buffer): void {
 		if (this.#state === 'stopped') return;
 		const rest = this.empty ? this.#pass(chunk, this.#owner.nowNs()) : chunk;
@@ -88,10 +93,11 @@ export class Lane implements DeadlineEntry {
 		this.#gate.rest();
 	}
 
-	/** The end: what is kept is dropped. */
+	/** The end: what is kept is dropped, what has passed is sent. */
 	stop(): void {
 		if (this.#state === 'stopped') return;
 		this.#state = 'stopped';
+		this.#outlet.send();
 		this.#kept = [];
 		this.#owner.laneTimer.leave(this);
 		if (this.#waiting) this.#letGo(this.#owner.nowNs());
@@ -115,7 +121,7 @@ export class Lane implements DeadlineEntry {
 			if (this.#waiting) this.#letGo(nowNs);
 			const part = allowed === rest.length ? rest : rest.subarray(0, allowed);
 			this.#owner.meter.count(this.direction, part.length, nowNs);
-			if (!socket.write(part)) this.#full = true;
+			if (!this.#outlet.write(part)) this.#full = true;
 			if (part === rest) return null;
 			rest = rest.subarray(allowed);
 			if (this.#full) return rest;

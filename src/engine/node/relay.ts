@@ -3,6 +3,7 @@ import type { RelayGates, SessionEvent } from '../../core/session-io.ts';
 import { ofSide, otherSide, type Side } from '../../core/units.ts';
 import type { Meter } from '../meter.ts';
 import { EOF, FLUSHED, RELAY_ENDED, RESET } from '../session-events.ts';
+import type { GatheredWrites } from './gathered-writes.ts';
 import { Lane, type LaneOwner } from './lane.ts';
 import type { LaneTimer } from './lane-timer.ts';
 import type { SocketEnd } from './socket-end.ts';
@@ -11,6 +12,7 @@ import type { SocketEnd } from './socket-end.ts';
 export interface RelayOwner {
 	readonly meter: Meter;
 	readonly laneTimer: LaneTimer;
+	readonly gatheredWrites: GatheredWrites;
 	nowNs(): number;
 	report(event: SessionEvent): void;
 }
@@ -77,6 +79,10 @@ export class Relay implements LaneOwner {
 
 	get laneTimer(): LaneTimer {
 		return this.#owner.laneTimer;
+	}
+
+	get gatheredWrites(): GatheredWrites {
+		return this.#owner.gatheredWrites;
 	}
 
 	nowNs(): number {

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import t from 'tap';
 import type { RelayGate } from '../../../src/core/session-io.ts';
 import { Meter } from '../../../src/engine/meter.ts';
+import { GatheredWrites } from '../../../src/engine/node/gathered-writes.ts';
 import { Lane, type LaneOwner } from '../../../src/engine/node/lane.ts';
 import { LaneTimer } from '../../../src/engine/node/lane-timer.ts';
 import { type EndOwner, SocketEnd } from '../../../src/engine/node/socket-end.ts';
@@ -23,6 +24,7 @@ function laneBetween(gate: Partial<RelayGate> = {}) {
 		nowAtNs: 1_000,
 		meter: new Meter(),
 		laneTimer: new LaneTimer(() => 0),
+		gatheredWrites: new GatheredWrites(),
 		nowNs: () => owner.nowAtNs,
 		emptied: () => {},
 	};
@@ -67,4 +69,12 @@ t.test('a lane that is held back when the other side is lost waits no more', asy
 	lane.proceed();
 	t.match(owner.meter, { uploadBytes: 0, throttledSinceNs: 0, throttledNs: 2_000 });
 	t.ok(lane.empty);
+});
+
+t.test('a lane that is stopped has sent all that has passed', async (t) => {
+	const { lane, to } = laneBetween();
+	lane.push(Buffer.alloc(16_384));
+	t.equal(to.writableCorked, 1, 'it waits for more of the same turn');
+	lane.stop();
+	t.equal(to.writableCorked, 0);
 });
