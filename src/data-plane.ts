@@ -112,6 +112,7 @@ export class DataPlane {
 			worker: start.place,
 			clock: this.clock,
 			stragglers: () => Math.max(LEAST_STRAGGLERS, Math.floor(STRAGGLERS / this.workers)),
+			restingSockets: () => Math.floor(this.freePlaces() / this.workers),
 			createSession: (facts, meter) => new Session(this.lent(), facts, meter, this.clock.nowNs()),
 			mayAccept: (listener) => this.mayAccept(listener),
 			onSessionOver: () => {},
@@ -249,6 +250,13 @@ export class DataPlane {
 	private mayAccept(listener: number): boolean {
 		const { world } = this.lent();
 		return mayAccept(world.snapshot, listener, world.live, this.clock.nowNs());
+	}
+
+	/** Sessions of the whole process that there is still room for. */
+	private freePlaces(): number {
+		const { slot, maxConnections } = this.lent().world.snapshot.process;
+		if (maxConnections === null) return Number.POSITIVE_INFINITY;
+		return Math.max(0, maxConnections - this.board.scoreboard.active(slot));
 	}
 
 	private lent(): SessionContext {

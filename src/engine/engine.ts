@@ -24,6 +24,8 @@ export interface EngineOptions<S extends EngineSession = EngineSession> {
 	readonly clock: Clock;
 	/** How many clients may keep their sockets for a while after their sessions are over, by now; see `Stragglers`. */
 	stragglers(): number;
+	/** How many sockets that nobody uses may be kept for later connects, by now: the room of sessions that are not there. */
+	restingSockets(): number;
 	/**
 	 * Whether a client of this listener may be taken out of the kernel's queue now (`overflow: wait`); an index into
 	 * the snapshot last given to `apply`. An engine whose runtime accepts by itself cannot ask.

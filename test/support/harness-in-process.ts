@@ -83,6 +83,7 @@ export class InProcess implements Assembly {
 			worker: 0,
 			clock: this.#clock,
 			stragglers: () => 64,
+			restingSockets: () => 64,
 			createSession: (facts, meter) => new Session(this.#lent(), facts, meter, this.#clock.nowNs()),
 			mayAccept: (listener) => {
 				const { world } = this.#lent();

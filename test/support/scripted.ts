@@ -94,6 +94,7 @@ export async function scripted(t: Teardown, create: EngineFactory, options: Scri
 		worker: 0,
 		clock: monotonicClock(),
 		stragglers: () => 8,
+		restingSockets: () => 32,
 		createSession: (facts, meter) => {
 			const session = new ScriptedSession(facts, meter);
 			if (options.answer !== undefined) session.answer = options.answer;

@@ -28,7 +28,7 @@ import { Opening, type OpeningHost, sendOwn } from './opening.ts';
 import type { FdOwner } from './poller.ts';
 import { Relay } from './relay.ts';
 import type { Tools } from './tools.ts';
-import { openUpstream, sendAtOnce } from './upstream.ts';
+import { leaveUpstream, openUpstream, sendAtOnce } from './upstream.ts';
 
 const BROKEN = EPOLLERR | EPOLLHUP;
 
@@ -87,9 +87,12 @@ export class EpollConnection implements Shell, FdOwner, EarlyOwner, OpeningHost,
 	connect(pool: PoolSnapshot, backend: BackendSnapshot, preface: Uint8Array | null): void {
 		const opened = openUpstream(this.#tools, pool, backend);
 		if (opened.fd < 0) return this.#connectFailed(opened.fd);
-		this.#backend.begin(opened.fd, backend.target.type === 'unix');
-		const added = this.#tools.poller.add(opened.fd, WATCHED, this);
-		if (added < 0) return this.dropBackend(added);
+		this.#backend.begin(opened.fd, backend.target.type === 'unix', opened.restsAs);
+		if (opened.registered) this.#tools.poller.handOver(opened.fd, this);
+		else {
+			const added = this.#tools.poller.add(opened.fd, WATCHED, this);
+			if (added < 0) return this.dropBackend(added);
+		}
 		this.#backend.connecting = !opened.connected;
 		if (preface !== null) this.#introduce(preface);
 		if (opened.connected) this.#connected();
@@ -294,7 +297,11 @@ export class EpollConnection implements Shell, FdOwner, EarlyOwner, OpeningHost,
 		const written = this.#relay?.inward(end.side).flush() ?? AGAIN;
 		if (written === TARGET_LOST) return this.#giveUp(end);
 		if (written !== AGAIN) return this.#tools.watchClosing(this);
-		if (this.#relay?.outward(end.side).ended === true) return this.#giveUp(end);
+		if (this.#relay?.outward(end.side).ended === true) {
+			const { uploadBytes, downloadBytes } = this.meter;
+			if (!leaveUpstream(this.#tools, end, uploadBytes + downloadBytes, this.#relay.tuned)) this.#closeNow(end);
+			return this.#sideClosed(end);
+		}
 		const { fd } = end;
 		end.fd = NO_FD;
 		end.lingeringFd = fd;

@@ -22,6 +22,8 @@ export class End {
 	/** A FIN is due to it, once all that was read for it is written. */
 	finOwed = false;
 	finSent = false;
+	/** The address family under which its socket may be connected again; 0: it is closed after use. */
+	restsAs = 0;
 
 	constructor(side: Side, fd: number, unix: boolean) {
 		this.side = side;
@@ -30,9 +32,10 @@ export class End {
 	}
 
 	/** A connect to a backend begins, perhaps after others that failed. */
-	begin(fd: number, unix: boolean): void {
+	begin(fd: number, unix: boolean, restsAs: number): void {
 		this.fd = fd;
 		this.unix = unix;
+		this.restsAs = restsAs;
 		this.readable = false;
 		this.readOn = false;
 	}

@@ -18,6 +18,7 @@ import { Listeners, type ListeningSockets } from './listeners.ts';
 import { Loop } from './loop.ts';
 import { PipePool } from './pipes.ts';
 import { Poller } from './poller.ts';
+import { RestingSockets } from './resting-sockets.ts';
 import type { Ring } from './ring.ts';
 import { RIDE_TERMS, type RideTerms, RingRelays } from './ring-relays.ts';
 import { SocketAddress } from './sockaddr.ts';
@@ -54,6 +55,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 	readonly #ring: RingRelays | null;
 	readonly #pipes: PipePool;
 	readonly #lingerer: Lingerer;
+	readonly #resting: RestingSockets;
 	readonly #listeners: Listeners;
 	readonly #closing: ClosingConnections;
 	readonly #gates = new GateQueue();
@@ -81,6 +83,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		});
 		const scratch = libc.allocate(SCRATCH_BYTES);
 		this.#lingerer = new Lingerer(libc, this.poller, scratch, nowNs);
+		this.#resting = new RestingSockets(libc, this.poller, nowNs, () => options.restingSockets());
 		this.#closing = new ClosingConnections(nowNs, () => this.#checkIdle());
 		this.#listeners = new Listeners({
 			worker: options.worker,
@@ -90,11 +93,13 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 			address: new SocketAddress(libc),
 			mayAccept: (listener) => options.mayAccept(listener),
 			accepted: (from, fd, peer) => this.#accept(from, fd, peer),
+			relieve: () => this.#resting.giveUp(),
 			nowNs,
 			log,
 		});
 		this.#timers = new LoopTimers(() => clock.nowNs());
-		const timed = [deadlines, this.#gates, this.#timers, this.#lingerer, this.#closing, ...this.#listeners.timed];
+		const own = [this.#timers, this.#lingerer, this.#resting, this.#closing];
+		const timed = [deadlines, this.#gates, ...own, ...this.#listeners.timed];
 		this.#loop = new Loop(this.#ring ?? this.poller, () => clock.nowNs(), timed);
 		this.#tools = this.#makeTools(scratch);
 		this.#settleSoon();
@@ -205,6 +210,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 		for (const connection of this.#driver.shells()) connection.abandon();
 		this.#closing.abandon();
 		this.#lingerer.destroy();
+		this.#resting.giveUp();
 		this.#pipes.destroy();
 		this.#ring?.destroy();
 		this.#libc.close(this.poller.fd);
@@ -225,6 +231,7 @@ export class EpollEngine<S extends EngineSession> implements Engine<S> {
 			lingerer: this.#lingerer,
 			stragglers: new Stragglers(() => this.#options.stragglers()),
 			spare: this.#listeners.spare,
+			resting: this.#resting,
 			address: new SocketAddress(libc),
 			nowNs: () => this.#loop.nowNs,
 			pumpSoon: (relay) => this.#loop.pumpSoon(relay),

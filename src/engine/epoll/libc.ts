@@ -66,6 +66,7 @@ const DECLARATIONS = {
 	accept4: 'int accept4(int, int64_t, int64_t, int)',
 	connect: 'int connect(int, int64_t, int)',
 	getsockname: 'int getsockname(int, int64_t, int64_t)',
+	getpeername: 'int getpeername(int, int64_t, int64_t)',
 	setsockopt: 'int setsockopt(int, int, int, int64_t, int)',
 	getsockopt: 'int getsockopt(int, int, int, int64_t, int64_t)',
 	recv: 'int recv(int, int64_t, int64_t, int)',
@@ -188,6 +189,19 @@ export class Libc {
 	connect(fd: number, address: NativeBuffer, length: number): number {
 		inside(address, 0, length);
 		return this.#checked(this.#call.connect(fd, address.address, length));
+	}
+
+	/** Dissolves the association of a socket, which can be connected again (connect(2), AF_UNSPEC). */
+	disconnect(fd: number): number {
+		this.#smallView.setBigUint64(0, 0n, true);
+		this.#smallView.setBigUint64(8, 0n, true);
+		return this.#checked(this.#call.connect(fd, this.#small.address, 16));
+	}
+
+	/** ENOTCONN once the kernel knows no peer any more: for TCP, when both FINs are acknowledged. The address is not wanted. */
+	getpeername(fd: number): number {
+		this.#smallView.setInt32(0, 0, true);
+		return this.#checked(this.#call.getpeername(fd, this.#small.address, this.#small.address));
 	}
 
 	/** The socket's own address is written to `address`. */

@@ -20,6 +20,8 @@ export interface ListenerHooks {
 	readonly full: (listener: EpollListener) => void;
 	/** A client; its descriptor is the hook's to close. */
 	readonly accepted: (listener: EpollListener, fd: number, peer: Endpoint) => void;
+	/** Whether something was given up for want of descriptors or memory, so that accept(2) may be tried again. */
+	readonly relieve: () => boolean;
 	/** accept(2) failed for want of descriptors or memory; the listener has paused. */
 	readonly starved: (listener: EpollListener, error: number) => void;
 }
@@ -117,7 +119,7 @@ export class EpollListener implements FdOwner {
 		}
 		if (fd === -ERRNO.EAGAIN) return false;
 		// Anything but want is the fate of one client that has gone already (accept(2), Error handling).
-		if (!STARVED.has(-fd)) return true;
+		if (!STARVED.has(-fd) || this.#hooks.relieve()) return true;
 		this.pause();
 		this.#hooks.starved(this, fd);
 		return false;

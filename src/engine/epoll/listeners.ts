@@ -30,6 +30,8 @@ export interface ListenersOptions {
 	mayAccept(listener: number): boolean;
 	/** A client; its descriptor is the hook's to close. */
 	accepted(from: EpollListener, fd: number, peer: Endpoint): void;
+	/** Gives up what nobody needs and that takes descriptors; false when there was nothing. */
+	relieve(): boolean;
 	nowNs(): number;
 	log(event: LogEvent): void;
 }
@@ -70,6 +72,7 @@ export class Listeners {
 				this.#starvation.end();
 				options.accepted(from, fd, peer);
 			},
+			relieve: () => options.relieve(),
 			starved: (_listener, error) => this.#starvation.begin(error),
 		};
 	}
@@ -138,6 +141,7 @@ export class Listeners {
 	}
 
 	#resumeAll(): boolean {
+		this.#options.relieve();
 		if (!this.spare.restock()) return false;
 		let all = true;
 		this.#each((listener) => {

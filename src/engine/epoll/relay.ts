@@ -191,6 +191,10 @@ export class Relay implements RingRider {
 		if (!this.#stopped) this.#pumpAgain();
 	}
 
+	get tuned(): boolean {
+		return this.#tuned;
+	}
+
 	/** TCP_NODELAY and keep-alive: left until a session is no longer one question and one answer, which needs neither. */
 	tune(): void {
 		if (this.#tuned || this.#stopped) return;
@@ -230,12 +234,15 @@ export class Relay implements RingRider {
 		end.finSent = true;
 		const other = end === this.#client ? this.#backend : this.#client;
 		// The end of both sides closes this socket within the step, which sends the FIN by itself.
-		if (this.outward(end.side).ended && other.finSent) this.#reporter.report(RELAY_ENDED);
-		else this.#tools.libc.shutdown(end.fd, SHUT_WR);
+		if (this.outward(end.side).ended && other.finSent) {
+			end.restsAs = 0;
+			this.#reporter.report(RELAY_ENDED);
+		} else this.#tools.libc.shutdown(end.fd, SHUT_WR);
 	}
 
 	/** Sockets that were accepted have it from their listener; here it is set when there is need. */
 	#keepUrgentByte(): void {
+		this.#backend.restsAs = 0;
 		if (!this.#backend.unix) this.#tools.libc.setOption(this.#backend.fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	}
 }

@@ -4,6 +4,7 @@ import type { Flow, RelayTools } from './flow.ts';
 import type { Lingerer } from './lingering.ts';
 import type { Pumped } from './loop.ts';
 import type { Poller } from './poller.ts';
+import type { RestingSockets } from './resting-sockets.ts';
 import type { RideTerms, RingRelays } from './ring-relays.ts';
 import type { SocketAddress } from './sockaddr.ts';
 import type { Spare } from './spare.ts';
@@ -17,6 +18,7 @@ export interface Tools extends RelayTools {
 	readonly lingerer: Lingerer;
 	readonly stragglers: Stragglers;
 	readonly spare: Spare;
+	readonly resting: RestingSockets;
 	/** For a call that needs an address; nothing stays in it. */
 	readonly address: SocketAddress;
 	/** Pump this relay in this turn of the loop, after the events at hand. */

@@ -1,6 +1,7 @@
 import type { SocketTarget } from '../../core/address.ts';
 import type { BackendSnapshot, KeepAlive, PoolSnapshot } from '../../core/snapshot.ts';
 import { MS_PER_SECOND } from '../../core/units.ts';
+import { type End, NO_FD } from './end.ts';
 import { ERRNO } from './errno.ts';
 import {
 	AF_UNIX,
@@ -18,6 +19,7 @@ import {
 	TCP_NODELAY,
 } from './layouts.ts';
 import type { Libc } from './libc.ts';
+import { NO_SOCKET } from './resting-sockets.ts';
 import { addressFor, type SocketAddress } from './sockaddr.ts';
 import type { Tools } from './tools.ts';
 
@@ -25,24 +27,61 @@ import type { Tools } from './tools.ts';
 export interface OpenedUpstream {
 	readonly fd: number;
 	readonly connected: boolean;
+	/** It is one that rested, and is in the epoll set. */
+	readonly registered: boolean;
+	/** See `End`. */
+	readonly restsAs: number;
 }
 
 const STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+/** A session that moved more has made its socket's buffers grow. */
+const MOST_MOVED_BYTES = 65_536;
 const SHORT: ReadonlySet<number> = new Set([-ERRNO.EMFILE, -ERRNO.ENFILE]);
 
 /** Starts a connect to a backend. One address, one try: choosing another is the session's business. */
 export function openUpstream(tools: Tools, pool: PoolSnapshot, backend: BackendSnapshot): OpenedUpstream {
 	const { libc } = tools;
 	const address = addressOf(libc, backend.target);
-	if (address === null) return { fd: -ERRNO.EINVAL, connected: false };
+	if (address === null) return refused(-ERRNO.EINVAL);
+	const restsAs = pool.sourceAddress === null && address.family !== AF_UNIX ? address.family : 0;
+	const rested = restsAs === 0 ? null : connectRested(tools, address, restsAs);
+	if (rested !== null) return rested;
 	let fd = libc.socket(address.family, STREAM);
-	if (SHORT.has(fd) && tools.spare.lend()) fd = libc.socket(address.family, STREAM);
-	if (fd < 0) return { fd, connected: false };
+	if (SHORT.has(fd) && (tools.resting.giveUp() || tools.spare.lend())) fd = libc.socket(address.family, STREAM);
+	if (fd < 0) return refused(fd);
 	const bound = address.family === AF_UNIX ? 0 : bindSource(tools, fd, pool.sourceAddress);
 	if (bound < 0) return failed(tools, fd, bound);
 	const result = libc.connect(fd, address.buffer, address.length);
-	if (result === 0) return { fd, connected: true };
-	return result === -ERRNO.EINPROGRESS ? { fd, connected: false } : failed(tools, fd, result);
+	if (result !== 0 && result !== -ERRNO.EINPROGRESS) return failed(tools, fd, result);
+	return { fd, connected: result === 0, registered: false, restsAs };
+}
+
+/** Null when none rests, or it cannot be connected again: a new one is tried then. */
+function connectRested(tools: Tools, address: SocketAddress, restsAs: number): OpenedUpstream | null {
+	const { libc, resting, poller } = tools;
+	const fd = resting.take(restsAs);
+	if (fd === NO_SOCKET) return null;
+	const result = libc.connect(fd, address.buffer, address.length);
+	if (result === 0 || result === -ERRNO.EINPROGRESS) {
+		return { fd, connected: result === 0, registered: true, restsAs };
+	}
+	poller.forget(fd);
+	libc.close(fd);
+	return null;
+}
+
+/**
+ * Leaves the socket of a session that is over to later connects, if its connection has ended in order and nothing is
+ * different about it; true: it is the session's no more. Buffers that have grown stay so large, and keep-alive is
+ * another listener's: TCP_NODELAY may stay, since a first piece never waits.
+ */
+export function leaveUpstream({ libc, resting }: Tools, end: End, movedBytes: number, tuned: boolean): boolean {
+	const { fd, restsAs } = end;
+	if (restsAs === 0 || !end.finSent || end.lost || movedBytes > MOST_MOVED_BYTES) return false;
+	if (!resting.rest(fd, restsAs)) return false;
+	if (tuned) libc.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+	end.fd = NO_FD;
+	return true;
 }
 
 /** Written down once for each backend of a snapshot, since that takes longer than many a system call. */
@@ -87,5 +126,7 @@ function bindSource(tools: Tools, fd: number, sourceAddress: string | null): num
 
 function failed(tools: Tools, fd: number, error: number): OpenedUpstream {
 	tools.libc.close(fd);
-	return { fd: error, connected: false };
+	return refused(error);
 }
+
+const refused = (error: number): OpenedUpstream => ({ fd: error, connected: false, registered: false, restsAs: 0 });

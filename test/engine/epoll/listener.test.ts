@@ -36,6 +36,7 @@ function bench(t: Tap, host = '127.0.0.1') {
 			state.accepted.push(client);
 			state.peers.push(formatEndpoint(peer));
 		},
+		relieve: () => false,
 		starved: () => {},
 	});
 	libc.getsockname(fd, address.buffer);
