@@ -1,44 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import { until } from './support/peers.ts';
-import { RawLoad } from './support/raw-load.ts';
-import { configFile, SluiceProcess } from './support/sluice-process.ts';
+import { leavesNothing } from './support/leaks.ts';
 
-const SESSIONS = 100_000;
-const AT_ONCE = 64;
-/** What the runtime keeps of memory that is free goes up and down; a leak of 650 bytes a session is more. */
-const MOST_GROWTH_BYTES = 32 * 2 ** 20;
-
-t.test('100,000 sessions on epoll leave nothing behind', async (t) => {
-	const load = new RawLoad();
-	t.teardown(() => load.close());
-	const { path } = configFile(t, {
-		engine: 'epoll',
-		workers: 1,
-		log: { access: 'errors' },
-		listeners: [{ name: 'in', bind: '127.0.0.1:0', routes: [{ to: ['out'] }] }],
-		pools: [{ name: 'out', health: { active: 'off' }, backends: [{ address: load.address }] }],
-	});
-	const run = new SluiceProcess(t, ['run', '-c', path]);
-	const port = await run.port('in');
-	const open = (): number => readdirSync(`/proc/${run.child.pid}/fd`).length;
-	const resident = (): number => {
-		const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${run.child.pid}/status`, 'utf8')) ?? [];
-		return Number(kilobytes) * 1_024;
-	};
-	const before = open();
-	await load.run(port, SESSIONS / 2, AT_ONCE);
-	const half = resident();
-	await load.run(port, SESSIONS / 2, AT_ONCE);
-	await until('descriptors are as before', () => open() === before);
-	const growth = resident() - half;
-	t.ok(growth < MOST_GROWTH_BYTES, `memory grew by ${growth} bytes in the second half`);
-	run.kill('SIGTERM');
-	const { code, stderr } = await run.finished;
-	t.same([code, stderr], [0, '']);
-	t.same(
-		run.lines.filter(({ msg }) => msg === 'session'),
-		[],
-		'every session was completed',
-	);
-});
+t.test('100,000 sessions on epoll leave nothing behind', (t) => leavesNothing(t, 100_000, { clientsFirst: false }));

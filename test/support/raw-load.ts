@@ -20,8 +20,8 @@ interface Client {
 
 /**
  * Clients and a server on raw sockets in this thread, many times cheaper than those of `node:net`: sessions of
- * one question and one answer, in bursts of a bounded size. The server says goodbye first, so that no port of a
- * connecting side rests in TIME_WAIT.
+ * one question and one answer, in bursts of a bounded size. Unless clients are told to, the server says goodbye first,
+ * so that no port of a connecting side rests in TIME_WAIT.
  */
 export class RawLoad {
 	readonly #libc = new Libc();
@@ -30,8 +30,10 @@ export class RawLoad {
 	readonly #server: number;
 	readonly #serving: number[] = [];
 	readonly #rest = new Int32Array(new SharedArrayBuffer(4));
+	readonly #clientsFirst: boolean;
 
-	constructor() {
+	constructor({ clientsFirst = false } = {}) {
+		this.#clientsFirst = clientsFirst;
 		const target = { type: 'tcp', host: '127.0.0.1', port: 0 } as const;
 		this.#server = openListeningSocket(this.#libc, { target, v6Only: false }, false, 4_096);
 		if (this.#server < 0) throw new Error(`cannot listen: ${this.#server}`);
@@ -57,12 +59,13 @@ export class RawLoad {
 
 	#burst(port: number, size: number): void {
 		let clients = Array.from({ length: size }, () => this.#dial(port));
-		for (let pauses = 0; clients.length > 0; ) {
+		for (let pauses = 0; clients.length > 0 || this.#serving.length > 0; ) {
 			const served = this.#serve();
 			const before = clients.length;
 			clients = clients.filter((client) => !this.#finished(client));
 			if (served || clients.length < before) continue;
-			if (++pauses > MOST_PAUSES) throw new Error(`${clients.length} of ${size} sessions are stuck`);
+			if (++pauses > MOST_PAUSES)
+				throw new Error(`${clients.length} of ${size} clients and ${this.#serving.length} of the server's are stuck`);
 			Atomics.wait(this.#rest, 0, 0, PAUSE_MS);
 		}
 	}
@@ -89,6 +92,7 @@ export class RawLoad {
 			if (got === -ERRNO.EAGAIN) continue;
 			busy = true;
 			if (got > 0) this.#libc.send(fd, this.#buffer, 0, got, MSG_NOSIGNAL);
+			if (got > 0 && this.#clientsFirst) continue;
 			this.#libc.close(fd);
 			this.#serving.splice(i, 1);
 		}
@@ -112,7 +116,7 @@ export class RawLoad {
 		if (got === -ERRNO.EAGAIN) return false;
 		if (got < 0 || (got === 0 && !client.answered)) throw new Error(`recv: ${got}`);
 		client.answered = true;
-		if (got > 0) return false;
+		if (got > 0 && !this.#clientsFirst) return false;
 		this.#libc.close(fd);
 		return true;
 	}

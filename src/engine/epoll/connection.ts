@@ -28,7 +28,7 @@ import { Opening, type OpeningHost, sendOwn } from './opening.ts';
 import type { FdOwner } from './poller.ts';
 import { Relay } from './relay.ts';
 import type { Tools } from './tools.ts';
-import { leaveUpstream, openUpstream, sendAtOnce } from './upstream.ts';
+import { keepUrgentByte, leaveUpstream, openUpstream, sendAtOnce } from './upstream.ts';
 
 const BROKEN = EPOLLERR | EPOLLHUP;
 
@@ -234,6 +234,7 @@ export class EpollConnection implements Shell, FdOwner, EarlyOwner, OpeningHost,
 	/** The backend before the relay. */
 	#whileConnecting(events: number): void {
 		const backend = this.#backend;
+		if ((events & EPOLLPRI) !== 0) keepUrgentByte(this.#tools.libc, backend);
 		if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP)) !== 0) backend.readable = true;
 		if ((events & (EPOLLPRI | EPOLLRDHUP)) !== 0) backend.readOn = true;
 		if (backend.connecting) {

@@ -6,20 +6,10 @@ import { EOF, RELAY_ENDED, RESET } from '../session-events.ts';
 import type { End } from './end.ts';
 import { AGAIN, ENDED, Flow, GATHERS, HELD_BACK, type PumpResult, SOURCE_LOST, TARGET_LOST } from './flow.ts';
 import type { HeldBytes } from './held-bytes.ts';
-import {
-	EPOLLERR,
-	EPOLLHUP,
-	EPOLLIN,
-	EPOLLOUT,
-	EPOLLPRI,
-	EPOLLRDHUP,
-	SHUT_WR,
-	SO_OOBINLINE,
-	SOL_SOCKET,
-} from './layouts.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, SHUT_WR } from './layouts.ts';
 import type { Ride, RingRider } from './ring-relays.ts';
 import type { Tools } from './tools.ts';
-import { tuneUpstream } from './upstream.ts';
+import { keepUrgentByte, tuneUpstream } from './upstream.ts';
 
 /** Where a relay's events go. */
 export interface Reporter {
@@ -107,7 +97,7 @@ export class Relay implements RingRider {
 		if ((events & READABLE) !== 0) flow.readable = !flow.ended;
 		if ((events & READ_ON) !== 0) flow.readOn = true;
 		if ((events & EPOLLERR) !== 0) flow.failing = true;
-		if ((events & EPOLLPRI) !== 0 && side === 'backend') this.#keepUrgentByte();
+		if ((events & EPOLLPRI) !== 0 && side === 'backend') keepUrgentByte(this.#tools.libc, this.#backend);
 	}
 
 	/** Moves both directions; the loop calls it again when there is more. */
@@ -177,7 +167,7 @@ export class Relay implements RingRider {
 		if (ring === null || !quiet || !this.#upload.idle || !this.#download.idle) return;
 		if (this.#meter.uploadBytes + this.#meter.downloadBytes > chunks * this.#tools.rides.averageBytes) return;
 		// It reads what is urgent before an event can tell of it.
-		this.#keepUrgentByte();
+		keepUrgentByte(this.#tools.libc, this.#backend);
 		this.#ride = ring.enter(this, client.fd, backend.fd, this.#upload, this.#download);
 	}
 
@@ -238,11 +228,5 @@ export class Relay implements RingRider {
 			end.restsAs = 0;
 			this.#reporter.report(RELAY_ENDED);
 		} else this.#tools.libc.shutdown(end.fd, SHUT_WR);
-	}
-
-	/** Sockets that were accepted have it from their listener; here it is set when there is need. */
-	#keepUrgentByte(): void {
-		this.#backend.restsAs = 0;
-		if (!this.#backend.unix) this.#tools.libc.setOption(this.#backend.fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	}
 }

@@ -9,6 +9,7 @@ import {
 	IPPROTO_IP,
 	IPPROTO_TCP,
 	SO_KEEPALIVE,
+	SO_OOBINLINE,
 	SOCK_CLOEXEC,
 	SOCK_NONBLOCK,
 	SOCK_STREAM,
@@ -99,6 +100,12 @@ function addressOf(libc: Libc, target: SocketTarget): SocketAddress | null {
 /** Small pieces do not wait for the acknowledgement of those before (tcp(7), TCP_NODELAY). */
 export function sendAtOnce(libc: Libc, fd: number): void {
 	libc.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/** Urgent data is read in its place. Sockets that were accepted have this from their listener; here it is set when there is need. */
+export function keepUrgentByte(libc: Libc, end: End): void {
+	end.restsAs = 0;
+	if (!end.unix) libc.setOption(end.fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
 /** TCP_NODELAY and keep-alive. */
