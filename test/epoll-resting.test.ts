@@ -1,19 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { SOCK_NONBLOCK } from '../src/engine/epoll/layouts.ts';
 import { openListeningSocket } from '../src/engine/epoll/listening-sockets.ts';
+import { MOST_RESTING, REST_MS } from '../src/engine/epoll/resting-sockets.ts';
 import { SocketAddress } from '../src/engine/epoll/sockaddr.ts';
 import { type Backend, echo, startBackend, startEcho, type Teardown } from './support/echo.ts';
 import { type Balancer, engineTargets } from './support/harness.ts';
 import { libc } from './support/native-tools.ts';
 import { configOf, listenerTo, poolOf } from './support/net-config.ts';
-import { dial, pass, patternOf, until } from './support/peers.ts';
+import { dial, type Peer, pass, patternOf, until } from './support/peers.ts';
 import { configFile, SluiceProcess } from './support/sluice-process.ts';
 
 const MSG_OOB = 1;
-const MOST_RESTING = 32;
 
 const start = (t: Teardown, config: ReturnType<typeof configOf>): Promise<Balancer> => {
 	const target = engineTargets(['epoll'])[0];
@@ -218,6 +218,71 @@ t.test('where a socket cannot be connected again, a new one is opened', async (t
 	);
 });
 
+t.test('with the engine they are closed', async (t) => {
+	const backend = await startEcho(t);
+	const before = openFiles('self');
+	const balancer = await start(t, configOf([backend.address]));
+	await session(t, balancer, backend, Buffer.from('x'));
+	await balancer.stop();
+	await until('the backend has closed', () => backend.sockets.size === 0);
+	await until('descriptors are as before', () => openFiles('self') === before);
+});
+
+const openFiles = (process: number | 'self'): number => readdirSync(`/proc/${process}/fd`).length;
+
+/** Clients of a listener, each of which has had its answer. */
+async function crowd(t: Teardown, port: number, size: number): Promise<readonly Peer[]> {
+	const clients = await Promise.all(Array.from({ length: size }, () => dial(t, `127.0.0.1:${port}`)));
+	for (const client of clients) client.send('x');
+	await Promise.all(clients.map((client) => client.heard(1)));
+	return clients;
+}
+
+async function leave(clients: readonly Peer[]): Promise<void> {
+	for (const client of clients) client.fin();
+	await Promise.all(clients.map((client) => client.ending()));
+}
+
+interface Run {
+	readonly run: SluiceProcess;
+	readonly ports: { readonly plain: number; readonly bound: number };
+	readonly pid: number;
+}
+
+/** A process of its own with two listeners, whose backends are connected from any address or from one of their own. */
+async function startProcess(t: Teardown, maxConnections: number): Promise<Run> {
+	const { address } = await startEcho(t);
+	const health = { active: 'off' } as const;
+	const { path } = configFile(t, {
+		engine: 'epoll',
+		workers: 1,
+		limits: { maxConnections },
+		listeners: [listenerTo(['plain'], { name: 'plain' }), listenerTo(['bound'], { name: 'bound' })],
+		pools: [poolOf('plain', [address], { health }), poolOf('bound', [address], { health, sourceAddress: '127.0.0.1' })],
+	});
+	const run = new SluiceProcess(t, ['run', '-c', path]);
+	const ports = { plain: await run.port('plain'), bound: await run.port('bound') };
+	return { run, ports, pid: run.child.pid ?? 0 };
+}
+
+async function stopped(t: Test, { run }: Run, sessions: number): Promise<void> {
+	run.kill('SIGTERM');
+	const { code, stderr } = await run.finished;
+	t.same([code, stderr], [0, '']);
+	const outcomes = run.lines.filter(({ msg }) => msg === 'session').map(({ outcome }) => outcome);
+	t.same(outcomes, Array(sessions).fill('completed'));
+}
+
+t.test('none rests in the room of sessions that may still come', async (t) => {
+	const it = await startProcess(t, 5);
+	const before = openFiles(it.pid);
+	const stay = await crowd(t, it.ports.plain, 4);
+	await leave(await crowd(t, it.ports.plain, 1));
+	await until('it is closed, not at rest', () => openFiles(it.pid) === before + 2 * stay.length, REST_MS / 2);
+	await leave(stay);
+	await stopped(t, it, 5);
+});
+
 for (const [pool, odd] of [
 	['plain', 0],
 	['bound', 0],
@@ -225,51 +290,16 @@ for (const [pool, odd] of [
 	['bound', 2],
 ] as const) {
 	t.test(`sockets at rest are the first to go when descriptors are short (${pool}, ${odd} over)`, async (t) => {
-		const backend = await startEcho(t);
-		const { path } = configFile(t, {
-			engine: 'epoll',
-			workers: 1,
-			limits: { maxConnections: 1_000 },
-			listeners: [
-				{ name: 'plain', bind: '127.0.0.1:0', routes: [{ to: ['plain'] }] },
-				{ name: 'bound', bind: '127.0.0.1:0', routes: [{ to: ['bound'] }] },
-			],
-			pools: [
-				{ name: 'plain', health: { active: 'off' }, backends: [{ address: backend.address }] },
-				{
-					name: 'bound',
-					health: { active: 'off' },
-					sourceAddress: '127.0.0.1',
-					backends: [{ address: backend.address }],
-				},
-			],
-		});
-		const run = new SluiceProcess(t, ['run', '-c', path]);
-		const ports = { plain: await run.port('plain'), bound: await run.port('bound') };
-		const { pid = 0 } = run.child;
-		const open = (): number => readdirSync(`/proc/${pid}/fd`).length;
+		const it = await startProcess(t, 1_000);
+		const open = (): number => openFiles(it.pid);
 		const before = open();
-		const crowd = async (port: number, size: number) => {
-			const clients = await Promise.all(Array.from({ length: size }, () => dial(t, `127.0.0.1:${port}`)));
-			for (const client of clients) client.send('x');
-			await Promise.all(clients.map((client) => client.heard(1)));
-			return clients;
-		};
-		const leave = (clients: Awaited<ReturnType<typeof crowd>>) => {
-			for (const client of clients) client.fin();
-			return Promise.all(clients.map((client) => client.ending()));
-		};
-		await leave(await crowd(ports.plain, 40));
+		await leave(await crowd(t, it.ports.plain, 40));
 		await until('the most that may rest do', () => open() === before + MOST_RESTING);
-		execFileSync('prlimit', ['--pid', String(pid), `--nofile=${before + MOST_RESTING + odd}`]);
-		await leave(await crowd(ports[pool], MOST_RESTING / 2 - 1));
+		execFileSync('prlimit', ['--pid', String(it.pid), `--nofile=${before + MOST_RESTING + odd}`]);
+		await leave(await crowd(t, it.ports[pool], MOST_RESTING / 2 - 1));
 		t.ok(open() <= before + MOST_RESTING);
-		t.equal(run.lines.filter(({ msg }) => msg === 'accepting pauses').length, 0, 'nobody had to wait');
+		t.equal(it.run.lines.filter(({ msg }) => msg === 'accepting pauses').length, 0, 'nobody had to wait');
 		await until('none rests for long', () => open() === before);
-		run.kill('SIGTERM');
-		const { code, stderr } = await run.finished;
-		t.same([code, stderr], [0, '']);
-		const outcomes = run.lines.filter(({ msg }) => msg === 'session').map(({ outcome }) => outcome);
-		t.same(outcomes, Array(40 + MOST_RESTING / 2 - 1).fill('completed'));
+		await stopped(t, it, 40 + MOST_RESTING / 2 - 1);
 	});
 }

@@ -141,7 +141,6 @@ export class Listeners {
 	}
 
 	#resumeAll(): boolean {
-		this.#options.relieve();
 		if (!this.spare.restock()) return false;
 		let all = true;
 		this.#each((listener) => {
