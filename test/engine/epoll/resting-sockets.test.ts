@@ -1,6 +1,5 @@
 import { readdirSync } from 'node:fs';
 import t from 'tap';
-import { WATCHED } from '../../../src/engine/epoll/connection.ts';
 import { ERRNO } from '../../../src/engine/epoll/errno.ts';
 import {
 	AF_INET,
@@ -13,6 +12,7 @@ import {
 	SOCK_NONBLOCK,
 	SOCK_STREAM,
 	SOL_SOCKET,
+	WATCHED,
 } from '../../../src/engine/epoll/layouts.ts';
 import { openListeningSocket } from '../../../src/engine/epoll/listening-sockets.ts';
 import { Poller } from '../../../src/engine/epoll/poller.ts';
