@@ -275,6 +275,7 @@ export class Flow implements DeadlineEntry {
 
 	/** What has passed the gate and was not taken: it goes before all else. */
 	keep(buffer: NativeBuffer, from: number, to: number): void {
+		if (this.#kept !== null) throw new Error('bytes would be lost that are still to be sent');
 		const kept = this.#tools.buffers.borrow();
 		kept.bytes.set(buffer.bytes.subarray(from, to));
 		this.#kept = kept;

@@ -1,7 +1,8 @@
 const NOTHING = new Uint8Array(0);
 
 /**
- * What was read of a client before its relay and nobody has consumed. A first read is only looked at where it
+ * What was read of a client before its relay and nobody has consumed, or what the ring has read of either side and
+ * not sent. A first read is only looked at where it
  * stands, in the worker's scratch buffer; `keep` gives what is left of it memory of its own, no more than it
  * needs, before anything else comes there.
  */

@@ -166,8 +166,9 @@ export class Relay implements RingRider {
 		const quiet = !this.#stopped && !this.#queued && !client.finOwed && !backend.finOwed;
 		if (ring === null || !quiet || !this.#upload.idle || !this.#download.idle) return;
 		if (this.#meter.uploadBytes + this.#meter.downloadBytes > chunks * this.#tools.rides.averageBytes) return;
-		// It reads what is urgent before an event can tell of it.
+		// The ring would read what is urgent before an event tells of it. With that its socket never rests (`resting-sockets.ts`).
 		keepUrgentByte(this.#tools.libc, this.#backend);
+		for (const { gate } of [this.#upload, this.#download]) gate.rest();
 		this.#ride = ring.enter(this, client.fd, backend.fd, this.#upload, this.#download);
 	}
 

@@ -23,17 +23,20 @@ export class RingBuffers {
 	readonly lowWords = new Int32Array(RING_BUFFERS);
 	readonly highWords = new Int32Array(RING_BUFFERS);
 	readonly #libc: Libc;
+	/** Mapped, since it has to outlive a worker that dies until its ring is closed. */
+	readonly #mapped: MappedMemory;
 	readonly #ring: MappedMemory;
 	readonly #words: Int32Array;
 	readonly #halves: Uint16Array;
 	#tail = 0;
 
-	private constructor(libc: Libc, ring: MappedMemory) {
+	private constructor(libc: Libc, ring: MappedMemory, mapped: MappedMemory) {
 		this.#libc = libc;
 		this.#ring = ring;
 		this.#words = ring.words;
 		this.#halves = new Uint16Array(ring.words.buffer);
-		this.memory = libc.allocate(RING_BUFFERS * RING_BUFFER_BYTES);
+		this.#mapped = mapped;
+		this.memory = { bytes: new Uint8Array(mapped.words.buffer), address: mapped.address };
 		for (let buffer = 0; buffer < RING_BUFFERS; buffer++) {
 			const address = this.memory.address + this.offsetOf(buffer);
 			this.lowWords[buffer] = address % 2 ** 32;
@@ -53,9 +56,10 @@ export class RingBuffers {
 		view.setUint32(8, RING_BUFFERS, true);
 		view.setUint16(12, GROUP, true);
 		const registered = libc.ringRegister(ringFd, REGISTER_PBUF_RING, registration);
-		if (registered >= 0) return new RingBuffers(libc, ring);
+		const mapped = registered < 0 ? registered : libc.map(RING_BUFFERS * RING_BUFFER_BYTES, -1, 0);
+		if (typeof mapped !== 'number') return new RingBuffers(libc, ring, mapped);
 		libc.unmap(ring);
-		return registered;
+		return mapped;
 	}
 
 	/** Where a buffer begins in `memory`. */
@@ -81,5 +85,6 @@ export class RingBuffers {
 	/** Once the ring is closed. */
 	destroy(): void {
 		this.#libc.unmap(this.#ring);
+		this.#libc.unmap(this.#mapped);
 	}
 }

@@ -85,6 +85,10 @@ export class RingRelays implements RingOwner, EventSource {
 	#turn = 0;
 	#polling = false;
 	#readable = false;
+	/** Those that found no buffer. */
+	readonly #starved: Lane[] = [];
+	/** A ring that failed serves no session any more: the worker ends by it. */
+	#failure: unknown = null;
 	/** Those with chunks that wait. */
 	#behind: Lane[] = [];
 	#behindSpare: Lane[] = [];
@@ -110,17 +114,23 @@ export class RingRelays implements RingOwner, EventSource {
 
 	wait(timeoutMs: number): number {
 		if (this.size === 0) return this.#poller.wait(timeoutMs);
+		if (this.#failure !== null) throw this.#failure;
+		// What has become of the sends of a turn is told before the next begins.
+		if (this.#ring.untold > 0) return BY_RING;
+		this.#turn = (this.#turn + 1) | 0;
+		for (const lane of this.#starved) this.#receiveAgain(lane);
+		this.#starved.length = 0;
 		if (!this.#polling) this.#ring.poll(this.#poller.fd);
 		this.#polling = true;
-		// Only then is told what has become of everything that was sent before.
-		if (this.#ring.wait(this.#behind.length > 0 ? 0 : timeoutMs)) this.#turn = (this.#turn + 1) | 0;
+		this.#ring.wait(this.#behind.length > 0 ? 0 : timeoutMs);
 		return BY_RING;
 	}
 
 	tell(count: number): void {
 		if (count !== BY_RING) return this.#poller.tell(count);
-		if (this.#behind.length > 0) this.#carryLate();
 		this.#ring.tell(this);
+		// By now it is told what has become of those before.
+		if (this.#behind.length > 0) this.#carryLate();
 		if (!this.#readable) return;
 		this.#readable = false;
 		this.#poller.tell(this.#poller.wait(0));
@@ -155,13 +165,24 @@ export class RingRelays implements RingOwner, EventSource {
 		if (ride.over) return;
 		ride.over = true;
 		for (const lane of ride.lanes) this.#holdLate(lane);
-		for (const lane of ride.lanes) if (lane.receiving) this.#ring.cancel(lane.tag);
-		// What is to be sent goes with it, so that its fate is known, too.
-		for (this.#ring.submit(0); !this.#allTold(ride); this.#ring.submit(this.#ring.untold + 1));
-		for (const lane of ride.lanes) this.#lanes[lane.tag] = null;
+		try {
+			this.#takeBack(ride);
+		} catch (error) {
+			this.#failure = error;
+			throw error;
+		}
+		for (const { tag, source } of ride.lanes) {
+			this.#lanes[tag] = null;
+			this.#giveBack(source);
+		}
 		this.#freeTags.push(ride.lanes[0]?.tag ?? 0);
-		for (const { source } of ride.lanes) this.#giveBack(source);
 		ride.rider.leftRing();
+	}
+
+	/** What is to be sent goes with it, so that its fate is known, too. */
+	#takeBack(ride: Ride): void {
+		for (const lane of ride.lanes) if (lane.receiving) this.#ring.cancel(lane.tag);
+		for (this.#ring.submit(0); !this.#allTold(ride); this.#ring.submit(this.#ring.untold + 1));
 	}
 
 	#allTold(ride: Ride): boolean {
@@ -199,9 +220,15 @@ export class RingRelays implements RingOwner, EventSource {
 		lane.receiving = more;
 		if (result > 0) this.#carry(lane, buffer, result);
 		else if (result !== -ERRNO.ENOBUFS) this.#end(lane, result);
-		if (lane.receiving || lane.ride.over) return;
+		if (!lane.receiving && !lane.ride.over) this.#starved.push(lane);
+	}
+
+	/** What it brings at once may be told before the fate of a send that went with it: it waits for the next turn. */
+	#receiveAgain(lane: Lane): void {
+		if (lane.ride.over) return;
 		lane.receiving = true;
-		this.#ring.receive(lane.source, tag);
+		lane.sentIn = this.#turn;
+		this.#ring.receive(lane.source, lane.tag);
 	}
 
 	notSent(tag: number, result: number, buffer: number, length: number): void {
@@ -212,10 +239,10 @@ export class RingRelays implements RingOwner, EventSource {
 	}
 
 	#carry(lane: Lane, buffer: number, length: number): void {
-		if (lane.sentIn !== this.#turn && this.#send(lane, buffer, length)) return;
+		const waits = lane.sentIn === this.#turn || lane.late.length > 0;
+		if (!waits && this.#send(lane, buffer, length)) return;
 		lane.late.push(buffer, length);
-		const waits = lane.sentIn === this.#turn && length < RING_BUFFER_BYTES;
-		if (!waits || lane.late.length > 2 * MOST_LATE) this.leave(lane.ride);
+		if (!waits || length === RING_BUFFER_BYTES || lane.late.length > 2 * MOST_LATE) this.leave(lane.ride);
 		else if (lane.late.length === 2) this.#behind.push(lane);
 	}
 
@@ -228,7 +255,7 @@ export class RingRelays implements RingOwner, EventSource {
 		return true;
 	}
 
-	/** One chunk of each, before anything that came after them. */
+	/** One chunk of each. */
 	#carryLate(): void {
 		const behind = this.#behind;
 		this.#behind = this.#behindSpare;
@@ -283,10 +310,15 @@ export class RingRelays implements RingOwner, EventSource {
 		this.#ring.giveBack(buffer);
 	}
 
-	/** Of what has passed the gate and was sent, the part that was not taken. Its buffer is the ring's already. */
+	/** Of what has passed the gate and was sent, the part that was not taken, unless its target is lost. Its buffer is the ring's already. */
 	#keepUnsent(tag: number, result: number, buffer: number, length: number): void {
 		const { memory } = this.#ring.buffers;
 		const from = this.#ring.buffers.offsetOf(buffer);
-		this.#lanes[tag]?.flow.keep(memory, from + Math.max(result, 0), from + length);
+		if (result >= 0 || result === -ERRNO.EAGAIN) {
+			this.#lanes[tag]?.flow.keep(memory, from + Math.max(result, 0), from + length);
+		} else {
+			// The send took the error from the socket: a read of it would find an orderly end.
+			this.#lanes[tag ^ 1]?.flow.failed();
+		}
 	}
 }

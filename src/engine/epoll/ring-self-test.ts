@@ -51,7 +51,7 @@ function tryPair(libc: Libc, ring: Ring, [near, far]: readonly [number, number])
 	const seen = told.received.map(({ result, more }) => `${result}${more ? '+' : ''}`).join(' ');
 	if (seen !== '1+ 2+') return `a ring received ${seen || 'nothing'} where 1+ 2+ was sent`;
 	ring.cancel(TAG);
-	ring.submit(1);
+	ring.wait(LONGEST_WAIT_MS);
 	ring.tell(owner);
 	if (told.received.length !== 3) return 'a ring does not end what was cancelled';
 	return trySends(libc, ring, near, far, { owner, told });

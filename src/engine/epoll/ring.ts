@@ -4,7 +4,7 @@ import type { Libc, MappedMemory, NativeBuffer } from './libc.ts';
 import { RingBuffers } from './ring-buffers.ts';
 
 /** Requests between two calls; more are submitted before. */
-const ENTRIES = 1_024;
+const ENTRIES = 4_096;
 /** Beyond anything that can come in one turn: an end for each of the sockets, a chunk for each of the buffers. */
 const COMPLETIONS = 8_192;
 
@@ -289,7 +289,10 @@ export class Ring {
 	}
 
 	#enter(completions: number, flags: number, argument: NativeBuffer | null): void {
-		this.#words[this.#places.sqTail] = this.#sqTail;
+		const words = this.#words;
+		words[this.#places.sqTail] = this.#sqTail;
+		// Those from here on are counted as completions; the one that is being told has been read.
+		words[this.#places.cqHead] = this.#cqHead;
 		for (let tries = 0; tries < MOST_TRIES; tries++) {
 			const taken = this.#libc.ringEnter(this.#fd, this.#unsubmitted, completions, flags, argument);
 			if (taken < 0 && !HARMLESS.has(-taken)) throw new Error(`io_uring_enter failed: ${errnoName(taken)}`);

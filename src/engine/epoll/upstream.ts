@@ -48,7 +48,8 @@ export function openUpstream(tools: Tools, pool: PoolSnapshot, backend: BackendS
 	const rested = restsAs === 0 ? null : connectRested(tools, address, restsAs);
 	if (rested !== null) return rested;
 	let fd = libc.socket(address.family, STREAM);
-	if (SHORT.has(fd) && (tools.resting.giveUp() || tools.spare.lend())) fd = libc.socket(address.family, STREAM);
+	if (SHORT.has(fd) && tools.resting.giveUp()) fd = libc.socket(address.family, STREAM);
+	if (SHORT.has(fd) && tools.spare.lend()) fd = libc.socket(address.family, STREAM);
 	if (fd < 0) return refused(fd);
 	const bound = address.family === AF_UNIX ? 0 : bindSource(tools, fd, pool.sourceAddress);
 	if (bound < 0) return failed(tools, fd, bound);
