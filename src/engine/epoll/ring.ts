@@ -62,7 +62,6 @@ export interface RingOwner {
 
 /** Where things are in the memory that is shared with the kernel, in words (`struct io_uring_params`). */
 interface Places {
-	readonly sqHead: number;
 	readonly sqTail: number;
 	readonly sqEntries: number;
 	readonly cqHead: number;
@@ -149,7 +148,6 @@ export class Ring {
 		}
 		for (let entry = 0; entry < entries; entry++) shared.words[arrayAt / 4 + entry] = entry;
 		const places = {
-			sqHead: submission(0) / 4,
 			sqTail: submission(1) / 4,
 			sqEntries: entries,
 			cqHead: completion(0) / 4,
